@@ -1,0 +1,106 @@
+/**
+ * The one error type. Whatever a user can cause, or the world around the
+ * program can, is a NodebuildError with a stable code; anything else that is
+ * thrown is a defect of nodebuild.
+ */
+
+/** Exit status of each error code; the table in docs/cli.md is checked against this one. */
+export const EXIT_STATUS = {
+	INTERNAL: 1,
+	USAGE: 2,
+	NODEFILE_NOT_FOUND: 3,
+	NODEFILE_SYNTAX: 3,
+	NODEFILE_INVALID: 3,
+	UNSUPPORTED: 3,
+	CONTEXT_INVALID: 3,
+	COPY_SOURCE_MISSING: 3,
+	BASE_UNKNOWN: 4,
+	BASE_MAP_INVALID: 4,
+	BASE_UNAVAILABLE: 4,
+	BASE_CHECKSUM: 4,
+	BASE_SIGNATURE: 4,
+	BASE_BOOTSTRAP: 4,
+	STEP_FAILED: 5,
+	COPY_FAILED: 5,
+	MACHINE_START: 6,
+	MACHINE_NOT_READY: 6,
+	MACHINE_LOST: 6,
+	GUEST_DISK_FULL: 5,
+	HOST_TOOL_MISSING: 7,
+	HOST_DISK_FULL: 7,
+	HOST_MEMORY: 7,
+	STORE_INVALID: 7,
+	OUTPUT_FAILED: 7,
+	IMAGE_NOT_FOUND: 8,
+	IMAGE_IN_USE: 8,
+	SEAL_FAILED: 9,
+	VERIFY_FAILED: 9,
+	INTERRUPTED: 130,
+} as const;
+
+export type ErrorCode = keyof typeof EXIT_STATUS;
+
+/** A place in a text, for people: 1-based line and column, both inclusive of their start. */
+export interface SourceLocation {
+	/** Path as the user wrote it, e.g. "Nodefile.worker". */
+	readonly file: string;
+	/** 1-based. */
+	readonly line: number;
+	/** 1-based, in UTF-16 code units. */
+	readonly column: number;
+	/** The source line itself, without its line break. */
+	readonly text: string;
+	/** Length of the part to underline, in UTF-16 code units; 1 when unknown. */
+	readonly length?: number;
+}
+
+export interface NodebuildErrorInit {
+	readonly code: ErrorCode;
+	/** What failed, one sentence: expected, then got. */
+	readonly message: string;
+	/** What to do next, one or a few lines. */
+	readonly hint?: string;
+	readonly at?: SourceLocation;
+	/** Further lines shown under the message: last output, console tail, both digests. */
+	readonly details?: readonly string[];
+	readonly cause?: unknown;
+}
+
+export class NodebuildError extends Error {
+	override readonly name = "NodebuildError";
+	readonly code: ErrorCode;
+	readonly hint: string | undefined;
+	readonly at: SourceLocation | undefined;
+	readonly details: readonly string[];
+
+	constructor(init: NodebuildErrorInit) {
+		super(init.message, init.cause === undefined ? undefined : { cause: init.cause });
+		this.code = init.code;
+		this.hint = init.hint;
+		this.at = init.at;
+		this.details = init.details ?? [];
+	}
+
+	get exitStatus(): number {
+		return EXIT_STATUS[this.code];
+	}
+
+	/** The same error, said to have happened at a place, unless it knows a place already. */
+	located(at: SourceLocation): NodebuildError {
+		if (this.at !== undefined) return this;
+		return new NodebuildError({
+			code: this.code,
+			message: this.message,
+			...(this.hint === undefined ? {} : { hint: this.hint }),
+			details: this.details,
+			at,
+			cause: this.cause ?? this,
+		});
+	}
+}
+
+/** Whatever was caught, as text for a person; never a stack trace. */
+export function messageOf(error: unknown): string {
+	if (error instanceof Error) return error.message;
+	return String(error);
+}

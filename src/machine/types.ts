@@ -1,0 +1,51 @@
+/** Machines and what starts them. */
+import type { Guest } from "../guest/types.ts";
+
+export interface MachineSpec {
+	/** MiB. */
+	readonly memory: number;
+	readonly cpus: number;
+	/** Host ports forwarded on 127.0.0.1 to guest ports; host 0: the kernel chooses. */
+	readonly forwards?: readonly { readonly host: number; readonly guest: number; readonly protocol: "tcp" | "udp" }[];
+	/** Text for the guest's cloud-init beside what the machine needs itself. */
+	readonly hostname?: string;
+}
+
+/** The disk a machine starts from; it writes to an overlay of its own. */
+export interface MachineDisk {
+	/** qcow2 file that is the backing of the first overlay. */
+	readonly backing: string;
+	/** How the overlay names its backing file: relative to the overlay's folder. */
+	readonly backingName: string;
+	/** Bytes; the overlay is at least that large. */
+	readonly virtualSize: number;
+}
+
+/** A disk frozen while the machine runs on: `file` will never be written again. */
+export interface FrozenDisk {
+	readonly file: string;
+	/** Milliseconds the guest stood still. */
+	readonly stopped: number;
+}
+
+export interface Capabilities {
+	readonly freeze: boolean;
+	readonly liveState: boolean;
+	readonly attach: boolean;
+}
+
+export interface Machine {
+	readonly guest: Guest;
+	/** Host ports by guest port, "80/tcp" -> 40123. */
+	readonly ports: ReadonlyMap<string, number>;
+	/** Freeze the disk as it is (the guest has been synced) and go on in a new overlay over `nextBackingName`. */
+	freeze(nextBackingName: string): Promise<FrozenDisk>;
+	/** Wait for the guest to power itself off after an orderly request; then the process is gone. */
+	powerOff(): Promise<void>;
+	/** End the machine now, whatever it does. The overlay's data so far is in its file. */
+	kill(): Promise<void>;
+	/** The last lines of the guest's console. */
+	consoleTail(lines: number): Promise<readonly string[]>;
+	/** The overlay that the machine writes to now. */
+	readonly activeDisk: string;
+}

@@ -1,0 +1,70 @@
+/** The process boundary: the only file that knows execa. */
+import { execa, type Options } from "execa";
+import { NodebuildError } from "../errors.ts";
+
+export interface RunOptions {
+	readonly cwd?: string;
+	readonly env?: Readonly<Record<string, string>>;
+	readonly input?: string | Uint8Array;
+	readonly signal?: AbortSignal;
+	/** Milliseconds. */
+	readonly timeout?: number;
+	/** Called with each complete line of standard output and standard error, as they come. */
+	readonly onLine?: (line: string, stream: "stdout" | "stderr") => void;
+	/** Debian package that has the tool, for the hint when it is missing. */
+	readonly package?: string;
+}
+
+export interface RunResult {
+	readonly status: number;
+	readonly stdout: string;
+	readonly stderr: string;
+}
+
+/**
+ * Run a program to its end. A status other than 0 is a result, not an error.
+ * @throws NodebuildError HOST_TOOL_MISSING when the program does not exist, INTERRUPTED when the signal fired.
+ */
+export async function run(file: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+	const base: Options = {
+		reject: false,
+		stripFinalNewline: true,
+		stdin: options.input === undefined ? "ignore" : "pipe",
+		...(options.input === undefined ? {} : { input: options.input }),
+		...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+		...(options.env === undefined ? {} : { env: options.env }),
+		...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+		...(options.timeout === undefined ? {} : { timeout: options.timeout }),
+	};
+	const child = execa(file, [...args], { ...base, encoding: "utf8" });
+	if (options.onLine !== undefined) {
+		const { onLine } = options;
+		const follow = async (stream: "stdout" | "stderr"): Promise<void> => {
+			for await (const line of child.iterable({ from: stream })) onLine(String(line), stream);
+		};
+		await Promise.all([follow("stdout"), follow("stderr")]).catch(() => undefined);
+	}
+	const result = await child;
+	if (result.isCanceled) throw new NodebuildError({ code: "INTERRUPTED", message: `${file} was interrupted` });
+	if (result.code === "ENOENT") {
+		const pkg = options.package ?? file;
+		throw new NodebuildError({
+			code: "HOST_TOOL_MISSING",
+			message: `the program ${file} is not installed`,
+			hint: `install it (Debian and Ubuntu: apt-get install ${pkg}), then see "nodebuild doctor"`,
+			cause: result,
+		});
+	}
+	if (result.exitCode === undefined && result.signal === undefined) {
+		throw new NodebuildError({
+			code: "INTERNAL",
+			message: `${file} could not be run: ${result.shortMessage}`,
+			cause: result,
+		});
+	}
+	return {
+		status: result.exitCode ?? 128,
+		stdout: String(result.stdout ?? ""),
+		stderr: String(result.stderr ?? ""),
+	};
+}
