@@ -1,4 +1,5 @@
 /** The process boundary: the only file that knows execa. */
+import type { Readable, Writable } from "node:stream";
 import { execa, type Options } from "execa";
 import { NodebuildError } from "../errors.ts";
 
@@ -11,6 +12,8 @@ export interface RunOptions {
 	readonly timeout?: number;
 	/** Called with each complete line of standard output and standard error, as they come. */
 	readonly onLine?: (line: string, stream: "stdout" | "stderr") => void;
+	/** Called with standard output as it comes, not split: for programs that redraw a line with "\r". */
+	readonly onOutput?: (text: string) => void;
 	/** Debian package that has the tool, for the hint when it is missing. */
 	readonly package?: string;
 }
@@ -37,6 +40,10 @@ export async function run(file: string, args: readonly string[], options: RunOpt
 		...(options.timeout === undefined ? {} : { timeout: options.timeout }),
 	};
 	const child = execa(file, [...args], { ...base, encoding: "utf8" });
+	if (options.onOutput !== undefined) {
+		const { onOutput } = options;
+		child.stdout?.on("data", (data) => onOutput(String(data)));
+	}
 	if (options.onLine !== undefined) {
 		const { onLine } = options;
 		const follow = async (stream: "stdout" | "stderr"): Promise<void> => {
@@ -66,5 +73,48 @@ export async function run(file: string, args: readonly string[], options: RunOpt
 		status: result.exitCode ?? 128,
 		stdout: String(result.stdout ?? ""),
 		stderr: String(result.stderr ?? ""),
+	};
+}
+
+/** A program that runs beside us until it ends or we end it. */
+export interface Companion {
+	readonly pid: number;
+	readonly stdin: Writable;
+	readonly stdout: Readable;
+	/** Resolves when the process is gone, whatever the reason; never rejects. */
+	readonly exited: Promise<{ readonly status: number | undefined; readonly signal: string | undefined }>;
+	kill(signal: NodeJS.Signals): void;
+}
+
+/**
+ * Start a program that must not outlive us: the kernel kills it when our process ends for any
+ * reason (PR_SET_PDEATHSIG through setpriv(1)). It has a process group of its own, so Ctrl-C in
+ * the terminal reaches only us. Standard error goes to `stderrFile`.
+ */
+export function startCompanion(
+	file: string,
+	args: readonly string[],
+	options: { readonly stderrFile: string; readonly cwd?: string },
+): Companion {
+	const child = execa("setpriv", ["--pdeathsig", "KILL", "--", file, ...args], {
+		reject: false,
+		buffer: false,
+		stdin: "pipe",
+		stdout: "pipe",
+		stderr: { file: options.stderrFile, append: true },
+		detached: true,
+		...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+	});
+	const exited = child.then((result) => ({ status: result.exitCode, signal: result.signal }));
+	// A pipe that breaks because the process ended is told by `exited`.
+	child.stdin.on("error", () => undefined);
+	return {
+		pid: child.pid ?? -1,
+		stdin: child.stdin,
+		stdout: child.stdout,
+		exited,
+		kill: (signal) => {
+			child.kill(signal);
+		},
 	};
 }

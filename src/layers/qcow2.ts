@@ -1,0 +1,153 @@
+/** Disk files: the only caller of qemu-img. */
+import { NodebuildError } from "../errors.ts";
+import { diskFullError } from "../system/files.ts";
+import { type RunOptions, type RunResult, run } from "../system/process.ts";
+
+export interface DiskInfo {
+	/** "qcow2", "raw", "vmdk", "vpc", "vhdx". */
+	readonly format: string;
+	/** Bytes of the virtual disk. */
+	readonly virtualSize: number;
+	/** Bytes on disk of the file alone. */
+	readonly size: number;
+	/** As the file names it, often relative to the file's folder. */
+	readonly backingName?: string;
+	readonly backingFormat?: string;
+}
+
+/**
+ * Clusters of 16 KiB: an overlay of a trivial step is small with them (52 KiB when created, against
+ * 196 KiB with the default of 64 KiB), and a first write copies little from below. Figures:
+ * docs/adr/0002-store-durability.md.
+ */
+const OVERLAY_OPTIONS = "cluster_size=16k,lazy_refcounts=off";
+
+const DISK_FULL = /No space left on device|Disk quota exceeded/;
+
+async function qemuImg(args: readonly string[], path: string, options: RunOptions = {}): Promise<RunResult> {
+	const result = await run("qemu-img", args, { package: "qemu-utils", ...options });
+	if (result.status === 0) return result;
+	if (DISK_FULL.test(result.stderr)) {
+		throw await diskFullError({ path, action: `${args[0]} ${path}`, cause: new Error(result.stderr) });
+	}
+	throw new NodebuildError({
+		code: "STORE_INVALID",
+		message: `qemu-img ${args[0]} of ${path} failed: ${lastLine(result.stderr)}`,
+		hint: "the file may be damaged or not a disk image; qemu-img's own words are above",
+		details: result.stderr.split("\n"),
+		cause: new Error(`qemu-img ${args.join(" ")}: exit status ${result.status}`),
+	});
+}
+
+function lastLine(text: string): string {
+	return text.trim().split("\n").at(-1) ?? "";
+}
+
+function parseInfo(json: string, path: string): DiskInfo {
+	const value: unknown = JSON.parse(json);
+	const info = (typeof value === "object" && value !== null ? value : {}) as Record<string, unknown>;
+	const { format, "virtual-size": virtualSize, "actual-size": size } = info;
+	if (typeof format !== "string" || typeof virtualSize !== "number") {
+		throw new NodebuildError({ code: "STORE_INVALID", message: `expected qemu-img to describe ${path}, got ${json}` });
+	}
+	const backingName = info["backing-filename"];
+	const backingFormat = info["backing-filename-format"];
+	return {
+		format,
+		virtualSize,
+		size: typeof size === "number" ? size : 0,
+		...(typeof backingName === "string" ? { backingName } : {}),
+		...(typeof backingFormat === "string" ? { backingFormat } : {}),
+	};
+}
+
+/** What a disk file is; works while a machine writes to it. */
+export async function info(path: string, format?: string): Promise<DiskInfo> {
+	const args = ["info", "--output=json", "-U", ...(format === undefined ? [] : ["-f", format]), path];
+	return parseInfo((await qemuImg(args, path)).stdout, path);
+}
+
+export interface OverlayRequest {
+	readonly file: string;
+	/** Written into the overlay as it is; see backingName() in paths.ts. It is not opened, nor need it exist. */
+	readonly backingName: string;
+	readonly backingFormat: "qcow2";
+	/** Bytes, at least the backing disk's. */
+	readonly virtualSize: number;
+}
+
+export async function createOverlay(request: OverlayRequest): Promise<void> {
+	const { file, backingName, backingFormat, virtualSize } = request;
+	const backing = ["-u", "-b", backingName, "-F", backingFormat];
+	await qemuImg(
+		["create", "-q", "-f", "qcow2", ...backing, "-o", OVERLAY_OPTIONS, file, String(virtualSize)],
+		file,
+	);
+}
+
+/** An empty disk that stands on nothing. */
+export async function create(file: string, format: string, virtualSize: number): Promise<void> {
+	await qemuImg(["create", "-q", "-f", format, file, String(virtualSize)], file);
+}
+
+export interface ConvertOptions {
+	/** Undefined: probed. Never leave it out for raw data from elsewhere, which may claim to be anything. */
+	readonly srcFormat?: string;
+	readonly dstFormat: string;
+	/** qcow2 only: compress every cluster. */
+	readonly compress?: boolean;
+	/** qemu-img's `-o` options of the destination's format. */
+	readonly dstOptions?: Readonly<Record<string, string>>;
+	/** Share done, 0 to 1. */
+	readonly onProgress?: (share: number) => void;
+	readonly signal?: AbortSignal;
+}
+
+/** Copy a disk with everything it stands on into one new file, holes kept; the caller makes it durable. */
+export async function convert(src: string, dst: string, options: ConvertOptions): Promise<void> {
+	const { srcFormat, dstFormat, compress, dstOptions, onProgress, signal } = options;
+	const values = Object.entries(dstOptions ?? {}).map(([name, value]) => `${name}=${value}`);
+	const args = [
+		"convert",
+		...(onProgress === undefined ? [] : ["-p"]),
+		// Out of order is what lets several threads compress; the order on disk does not matter.
+		...(compress === true ? ["-c", "-W"] : []),
+		...(srcFormat === undefined ? [] : ["-f", srcFormat]),
+		"-O",
+		dstFormat,
+		...(values.length === 0 ? [] : ["-o", values.join(",")]),
+		src,
+		dst,
+	];
+	const onOutput = (text: string): void => {
+		for (const [, percent] of text.matchAll(/\((\d+(?:\.\d+)?)\/100%\)/g)) onProgress?.(Number(percent) / 100);
+	};
+	await qemuImg(args, dst, {
+		...(onProgress === undefined ? {} : { onOutput }),
+		...(signal === undefined ? {} : { signal }),
+	});
+}
+
+export interface CheckResult {
+	readonly ok: boolean;
+	/** What is wrong, in qemu-img's words. */
+	readonly problems: readonly string[];
+}
+
+/** Consistency of a qcow2's own metadata; leaked clusters are no problem. */
+export async function check(path: string): Promise<CheckResult> {
+	const result = await run("qemu-img", ["check", "-q", "-U", "-f", "qcow2", path], { package: "qemu-utils" });
+	// qemu-img(1): 0 no error, 3 leaked clusters but no corruption.
+	if (result.status === 0 || result.status === 3) return { ok: true, problems: [] };
+	return { ok: false, problems: `${result.stdout}\n${result.stderr}`.split("\n").filter((line) => line !== "") };
+}
+
+/** Make the virtual disk larger (it never shrinks here). */
+export async function resize(path: string, format: string, virtualSize: number): Promise<void> {
+	await qemuImg(["resize", "-q", "-f", format, path, String(virtualSize)], path);
+}
+
+/** Change the backing file's name in a disk, without touching data: for a file that moves to another depth. */
+export async function renameBacking(path: string, name: string, format: "qcow2"): Promise<void> {
+	await qemuImg(["rebase", "-q", "-u", "-f", "qcow2", "-b", name, "-F", format, path], path);
+}

@@ -1,0 +1,160 @@
+/** Files: atomic writes, durability, space. */
+import { constants } from "node:fs";
+import { access, lstat, open, readdir, rename, rm, statfs } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { NodebuildError } from "../errors.ts";
+import { ownedName, ownerGone, ownerOfName } from "./owner.ts";
+
+/** Whether an error is the system's with this code, as `ENOENT`. */
+export function isErrno(error: unknown, ...codes: readonly string[]): error is NodeJS.ErrnoException {
+	return error instanceof Error && "code" in error && typeof error.code === "string" && codes.includes(error.code);
+}
+
+export async function exists(path: string): Promise<boolean> {
+	return access(path, constants.F_OK).then(
+		() => true,
+		() => false,
+	);
+}
+
+/** "1.5 GiB": for messages. */
+export function formatBytes(bytes: number): string {
+	const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+	let value = bytes;
+	let unit = 0;
+	while (value >= 1024 && unit < units.length - 1) {
+		value /= 1024;
+		unit++;
+	}
+	return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
+}
+
+/** Data of a file on disk before this resolves (fdatasync). */
+export async function fsyncFile(path: string): Promise<void> {
+	const file = await open(path, "r");
+	try {
+		await file.datasync();
+	} finally {
+		await file.close();
+	}
+}
+
+/** The names in a folder on disk before this resolves: a rename lasts over a power loss only then. */
+export async function fsyncDir(path: string): Promise<void> {
+	const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+	try {
+		await folder.sync();
+	} finally {
+		await folder.close();
+	}
+}
+
+/** A name beside `path` for what is not finished; it carries its owner, see `removeStaleTemps`. */
+export function tempBeside(path: string): string {
+	return join(dirname(path), `.${basename(path)}.${ownedName()}.tmp`);
+}
+
+/** Remove the unfinished files that dead processes left in a folder; returns the removed paths. */
+export async function removeStaleTemps(folder: string): Promise<readonly string[]> {
+	const removed: string[] = [];
+	for (const name of await readdir(folder).catch(() => [])) {
+		const owner = name.startsWith(".") && name.endsWith(".tmp") ? ownerOfName(name) : undefined;
+		if (owner === undefined) continue;
+		const path = join(folder, name);
+		const touched = await lstat(path).catch(() => undefined);
+		if (touched === undefined || !ownerGone(owner, Date.now() - touched.mtimeMs)) continue;
+		await rm(path, { force: true });
+		removed.push(path);
+	}
+	return removed;
+}
+
+/**
+ * Write a whole file so that its name shows either the old content or the new.
+ * @param options.durable also on disk over a power loss: costs an fsync of file and folder.
+ * @throws NodebuildError HOST_DISK_FULL
+ */
+export async function writeFileAtomic(
+	path: string,
+	data: string | Uint8Array,
+	options: { readonly mode?: number; readonly durable?: boolean } = {},
+): Promise<void> {
+	const temp = tempBeside(path);
+	const needed = Buffer.byteLength(data);
+	try {
+		await whenFull({ path, action: `write ${path}`, needed }, async () => {
+			const file = await open(temp, "wx", options.mode ?? 0o600);
+			try {
+				await file.writeFile(data);
+				if (options.durable === true) await file.datasync();
+			} finally {
+				await file.close();
+			}
+			await rename(temp, path);
+			if (options.durable === true) await fsyncDir(dirname(path));
+		});
+	} catch (error) {
+		await rm(temp, { force: true });
+		throw error;
+	}
+}
+
+/** Bytes on disk (blocks of 512) of a file, or of a folder and everything in it; 0 when it is not there. */
+export async function diskUsage(path: string): Promise<number> {
+	const entry = await lstat(path).catch(() => undefined);
+	if (entry === undefined) return 0;
+	let bytes = entry.blocks * 512;
+	if (!entry.isDirectory()) return bytes;
+	for (const name of await readdir(path).catch(() => [])) bytes += await diskUsage(join(path, name));
+	return bytes;
+}
+
+/** Bytes that we may still write on the file system of `path`, or of its nearest existing folder. */
+export async function freeSpace(path: string): Promise<number> {
+	for (let folder = resolve(path); ; folder = dirname(folder)) {
+		try {
+			const { bavail, bsize } = await statfs(folder);
+			return bavail * bsize;
+		} catch (error) {
+			if (!isErrno(error, "ENOENT", "ENOTDIR") || folder === dirname(folder)) throw error;
+		}
+	}
+}
+
+export interface FullDisk {
+	/** A path on the file system that is full. */
+	readonly path: string;
+	/** "write the layer RUN apt-get ...": completes "no space left to ...". */
+	readonly action: string;
+	/** Bytes, where known. */
+	readonly needed?: number;
+	readonly cause?: unknown;
+}
+
+/** HOST_DISK_FULL with what was needed, what is free, and what to do. */
+export async function diskFullError(full: FullDisk): Promise<NodebuildError> {
+	const free = await freeSpace(full.path).catch(() => undefined);
+	const needed = full.needed === undefined ? "" : `needed ${formatBytes(full.needed)}, `;
+	const left = free === undefined ? "free space unknown" : `${formatBytes(free)} free`;
+	return new NodebuildError({
+		code: "HOST_DISK_FULL",
+		message: `no space left on the host's disk to ${full.action}: ${needed}${left} at ${full.path}`,
+		hint: 'free some space: "nodebuild prune" removes layers that no image needs ("nodebuild prune --all" more)',
+		cause: full.cause,
+	});
+}
+
+/** Run `work`; its ENOSPC or EDQUOT becomes HOST_DISK_FULL, any other error passes. */
+export async function whenFull<T>(full: Omit<FullDisk, "cause">, work: () => Promise<T>): Promise<T> {
+	try {
+		return await work();
+	} catch (error) {
+		if (isErrno(error, "ENOSPC", "EDQUOT")) throw await diskFullError({ ...full, cause: error });
+		throw error;
+	}
+}
+
+/** @throws NodebuildError HOST_DISK_FULL when fewer than `needed` bytes are free. */
+export async function requireSpace(path: string, needed: number, action: string): Promise<void> {
+	if ((await freeSpace(path)) < needed) throw await diskFullError({ path, needed, action });
+}
