@@ -1,0 +1,93 @@
+/**
+ * Bundle src/cli/main.ts and every package it uses into dist/.
+ *
+ * Everything is bundled, so the published package has no dependencies: installing it compiles and downloads nothing,
+ * and the command starts in half the time (docs/adr/0002-bundle-everything.md has the figures). ssh2's two optional
+ * native parts stay out: ssh2 asks for them in a try block and does without.
+ */
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { rememberCompiled, sourcesStamp } from "./setup/sources.mjs";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const entry = join(root, "src/cli/main.ts");
+const dist = join(root, "dist");
+
+/** @type {import("esbuild").Plugin} */
+const withoutNativeParts = {
+	name: "without-native-parts",
+	setup(builder) {
+		builder.onResolve({ filter: /\.node$|^cpu-features$/ }, (args) => ({ path: args.path, external: true }));
+	},
+};
+
+/** Packages of node_modules that went into the bundle. @param {import("esbuild").Metafile} metafile */
+function bundledPackages(metafile) {
+	const packages = new Set();
+	for (const input of Object.keys(metafile.inputs)) {
+		const match = /^(?:.*\/)?node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(input);
+		if (match !== null) packages.add(match[1]);
+	}
+	return [...packages].sort();
+}
+
+/** The licences of what is bundled, which they ask to be passed on. @param {readonly string[]} packages */
+function thirdPartyLicences(packages) {
+	return packages
+		.map((name) => {
+			const folder = join(root, "node_modules", name);
+			const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+			const file = readdirSync(folder).find((entry) => /^(licen[cs]e|copying)/i.test(entry));
+			const text = file === undefined ? "" : readFileSync(join(folder, file), "utf8").trim();
+			return `${name} ${manifest.version} (${manifest.license ?? "see below"})\n\n${text}\n`;
+		})
+		.join(`\n${"-".repeat(80)}\n\n`);
+}
+
+if (!existsSync(entry)) {
+	console.error("build: expected src/cli/main.ts, the program's entry, but there is no such file");
+	process.exit(1);
+}
+
+const stamp = sourcesStamp(root);
+// Written beside and moved: a build that runs meanwhile never sees a half-written program.
+const fresh = join(root, `dist.${process.pid}.tmp`);
+try {
+	const result = await build({
+		absWorkingDir: root,
+		entryPoints: { nodebuild: entry },
+		outdir: fresh,
+		bundle: true,
+		splitting: true,
+		format: "esm",
+		platform: "node",
+		target: "node20",
+		chunkNames: "[name]-[hash]",
+		minifySyntax: true,
+		legalComments: "none",
+		metafile: true,
+		plugins: [withoutNativeParts],
+		// CommonJS packages inside an ES module need what node gives to CommonJS. esbuild keeps main.ts's shebang.
+		banner: {
+			js: [
+				'import { createRequire as nodebuildCreateRequire } from "node:module";',
+				"const require = nodebuildCreateRequire(import.meta.url);",
+				"const __dirname = import.meta.dirname;",
+			].join("\n"),
+		},
+		logLevel: "warning",
+	});
+	const program = join(fresh, "nodebuild.js");
+	const text = readFileSync(program, "utf8");
+	if (!text.startsWith("#!")) writeFileSync(program, `#!/usr/bin/env node\n${text}`);
+	chmodSync(program, 0o755);
+	writeFileSync(join(fresh, "THIRD_PARTY_LICENSES.txt"), thirdPartyLicences(bundledPackages(result.metafile)));
+	mkdirSync(dist, { recursive: true });
+	rmSync(dist, { recursive: true });
+	renameSync(fresh, dist);
+	rememberCompiled(root, stamp);
+} finally {
+	rmSync(fresh, { recursive: true, force: true });
+}
