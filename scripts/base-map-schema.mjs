@@ -12,7 +12,7 @@ const bundle = await build({
 	platform: "node",
 	write: false,
 });
-const source = Buffer.from(bundle.outputFiles[0].contents).toString("base64");
+const source = Buffer.from(bundle.outputFiles[0]?.contents ?? "").toString("base64");
 const { baseMapJsonSchema } = await import(`data:text/javascript;base64,${source}`);
 const text = `${JSON.stringify(baseMapJsonSchema(), null, 2)}\n`;
 

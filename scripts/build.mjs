@@ -5,7 +5,16 @@
  * and the command starts in half the time (docs/adr/0002-bundle-everything.md has the figures). ssh2's two optional
  * native parts stay out: ssh2 asks for them in a try block and does without.
  */
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+	chmodSync,
+	existsSync,
+	mkdirSync,
+	readdirSync,
+	readFileSync,
+	renameSync,
+	rmSync,
+	writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -88,6 +97,11 @@ try {
 	rmSync(dist, { recursive: true });
 	renameSync(fresh, dist);
 	rememberCompiled(root, stamp);
+} catch (error) {
+	// What esbuild has against the sources it has printed itself, with the place.
+	if (!(error instanceof Error && "errors" in error)) throw error;
+	console.error("build: failed, dist is as it was");
+	process.exitCode = 1;
 } finally {
 	rmSync(fresh, { recursive: true, force: true });
 }

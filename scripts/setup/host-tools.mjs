@@ -171,7 +171,8 @@ export function packagesOf(tools, family) {
 export function describeTools(tools, family) {
 	return tools.map((tool) => {
 		const name = family === undefined ? tool.packages.debian : tool.packages[family];
-		const where = name === undefined ? "not packaged here" : `package ${name}${family === undefined ? " on Debian" : ""}`;
+		const where =
+			name === undefined ? "not packaged here" : `package ${name}${family === undefined ? " on Debian" : ""}`;
 		return `  ${tool.probe}: ${tool.use} (${where})`;
 	});
 }

@@ -50,7 +50,8 @@ function requireWritable(path) {
 
 function ensureNpmPackages() {
 	if (!needsNpmPackages(root)) {
-		if (existsSync(join(root, "package-lock.json")) && isWritable(join(root, "node_modules"))) rememberNpmPackages(root);
+		if (existsSync(join(root, "package-lock.json")) && isWritable(join(root, "node_modules")))
+			rememberNpmPackages(root);
 		return;
 	}
 	requireWritable(root);
@@ -160,7 +161,9 @@ function ensureHostTools() {
 	const optional = packagesOf(missing.optional, family);
 	const advice = `install them with\n  ${commandForPeople(family, needed)}`;
 	if (process.env.NODEBUILD_NO_INSTALL === "1") {
-		throw new SetupProblem(`these programs are missing, and NODEBUILD_NO_INSTALL=1 forbids installing:\n${list}\n${advice}`);
+		throw new SetupProblem(
+			`these programs are missing, and NODEBUILD_NO_INSTALL=1 forbids installing:\n${list}\n${advice}`,
+		);
 	}
 	const prefix = elevation({
 		uid: process.getuid?.() ?? -1,
@@ -190,7 +193,8 @@ function attempt(part) {
 		part();
 		return true;
 	} catch (error) {
-		const denied = error instanceof Error && "code" in error && ["EACCES", "EROFS", "EPERM"].includes(String(error.code));
+		const denied =
+			error instanceof Error && "code" in error && ["EACCES", "EROFS", "EPERM"].includes(String(error.code));
 		if (!(error instanceof SetupProblem) && !denied) throw error;
 		console.error(`setup: ${/** @type {Error} */ (error).message}`);
 		return false;
