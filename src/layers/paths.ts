@@ -14,7 +14,7 @@
  * Folders that hold a disk all lie at the same depth. So the relative name under which an overlay
  * names its backing file is right in tmp/, where it is written, and in the folder it is renamed to.
  */
-import { join } from "node:path";
+import { join, sep } from "node:path";
 import { type Digest, hexOf } from "../digest.ts";
 
 /** What a disk of the store may stand on. */
@@ -91,4 +91,9 @@ export function encodeName(text: string): string {
 
 export function decodeName(encoded: string): string {
 	return decodeURIComponent(encoded);
+}
+
+/** The same for a disk by its path, whatever kind it is. */
+export function backingNameOfDisk(disk: string): string {
+	return `../../${disk.split(sep).slice(-3).join("/")}`;
 }

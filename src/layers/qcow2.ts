@@ -79,10 +79,7 @@ export interface OverlayRequest {
 export async function createOverlay(request: OverlayRequest): Promise<void> {
 	const { file, backingName, backingFormat, virtualSize } = request;
 	const backing = ["-u", "-b", backingName, "-F", backingFormat];
-	await qemuImg(
-		["create", "-q", "-f", "qcow2", ...backing, "-o", OVERLAY_OPTIONS, file, String(virtualSize)],
-		file,
-	);
+	await qemuImg(["create", "-q", "-f", "qcow2", ...backing, "-o", OVERLAY_OPTIONS, file, String(virtualSize)], file);
 }
 
 /** An empty disk that stands on nothing. */

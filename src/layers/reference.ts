@@ -1,0 +1,73 @@
+/** Names of images, as docker writes them: name[:tag], the default tag is "latest". */
+import { NodebuildError } from "../errors.ts";
+
+export interface Reference {
+	readonly name: string;
+	readonly tag: string;
+}
+
+/** The grammar of distribution/reference, with an optional registry host. */
+const HOST = /^(?:localhost|[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)+|[a-zA-Z0-9-]+(?=:\d+\/))(?::\d+)?$/;
+const PART = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
+const TAG = /^\w[\w.-]{0,127}$/;
+
+function isName(name: string): boolean {
+	const [first = "", ...rest] = name.split("/");
+	const host = rest.length > 0 && (HOST.test(first) || /^[a-zA-Z0-9.-]+:\d+$/.test(first));
+	return name.length <= 200 && (host ? rest : [first, ...rest]).every((part) => PART.test(part));
+}
+
+/** Undefined when `text` is no name of an image. */
+export function parseReference(text: string): Reference | undefined {
+	const colon = text.lastIndexOf(":");
+	const tagged = colon > text.lastIndexOf("/");
+	const name = tagged ? text.slice(0, colon) : text;
+	const tag = tagged ? text.slice(colon + 1) : "latest";
+	return isName(name) && TAG.test(tag) ? { name, tag } : undefined;
+}
+
+/** @throws NodebuildError USAGE */
+export function requireReference(text: string): Reference {
+	const reference = parseReference(text);
+	if (reference !== undefined) return reference;
+	throw new NodebuildError({
+		code: "USAGE",
+		message: `expected an image's name as name[:tag], got "${text}"`,
+		hint: 'a name has lower-case letters, digits, and single ".", "_", "-" or "/" between them: web:1.2',
+	});
+}
+
+export function formatReference({ name, tag }: Reference): string {
+	return `${name}:${tag}`;
+}
+
+/** Edit distance of two words (Levenshtein). */
+function distance(a: string, b: string): number {
+	let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+	for (let i = 0; i < a.length; i++) {
+		const next = [i + 1];
+		for (let j = 0; j < b.length; j++) {
+			const replaced = (row[j] ?? 0) + (a[i] === b[j] ? 0 : 1);
+			next.push(Math.min(replaced, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
+		}
+		row = next;
+	}
+	return row[b.length] ?? 0;
+}
+
+/** Those of `known` that a person may have meant, nearest first, at most three. */
+export function nearest(wanted: string, known: readonly string[]): readonly string[] {
+	const limit = Math.max(2, Math.floor(wanted.length / 3));
+	return known
+		.map((name) => ({ name, far: name.startsWith(wanted) ? 0 : distance(wanted, name) }))
+		.filter(({ far }) => far <= limit)
+		.sort((a, b) => a.far - b.far)
+		.slice(0, 3)
+		.map(({ name }) => name);
+}
+
+/** "did you mean a, or b?"; undefined when nothing is near. */
+export function didYouMean(wanted: string, known: readonly string[]): string | undefined {
+	const names = nearest(wanted, known);
+	return names.length === 0 ? undefined : `did you mean ${names.join(", or ")}?`;
+}

@@ -1,0 +1,134 @@
+/** The store: everything that lasts from one build to the next. */
+import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { NodebuildError } from "../errors.ts";
+import { isErrno, whenFull, writeFileAtomic } from "../system/files.ts";
+import { type AcquireOptions, acquire, type Lock, sweepLocks } from "../system/locks.ts";
+import { ownedName, ownerGone, ownerOfName } from "../system/owner.ts";
+import { type BaseStore, createBaseStore } from "./base-store.ts";
+import { createImageStore, type ImageStore } from "./image-store.ts";
+import { createLayerStore, type LayerStore } from "./layer-store.ts";
+import { createMarks } from "./marks.ts";
+import { type StorePaths, storePaths } from "./paths.ts";
+import type { PrunePolicy } from "./prune.ts";
+import { findProblems, measureUsage, type PruneReport, prune, type StoreProblem, type StoreUsage } from "./survey.ts";
+import { STORE_VERSION } from "./types.ts";
+
+export interface WorkDir extends AsyncDisposable {
+	/** Absolute, 0700; overlays that lie directly in it name their backing file with backingName(). */
+	readonly path: string;
+	/** Remove the folder with all that is in it. */
+	release(): Promise<void>;
+}
+
+export interface Store extends AsyncDisposable {
+	readonly home: string;
+	readonly layers: LayerStore;
+	readonly bases: BaseStore;
+	readonly images: ImageStore;
+	/** For unfinished downloads, which a later run resumes. */
+	readonly downloadsDir: string;
+	/** A lock between processes; any text may be its name. Not reentrant. */
+	lock(name: string, options?: AcquireOptions): Promise<Lock>;
+	/** A work folder; when this process dies, the next run removes it. */
+	workDir(): Promise<WorkDir>;
+	prune(policy: PrunePolicy): Promise<PruneReport>;
+	usage(): Promise<StoreUsage>;
+	/** Entries that cannot be used; they count as absent until prune removes them. */
+	problems(): Promise<readonly StoreProblem[]>;
+	/** Give up this store's marks: prune may remove what it found. Ending the process does the same. */
+	close(): Promise<void>;
+}
+
+function unusable(home: string, message: string, hint: string, cause?: unknown): NodebuildError {
+	return new NodebuildError({
+		code: "STORE_INVALID",
+		message: `the store ${home} cannot be used: ${message}`,
+		hint,
+		cause,
+	});
+}
+
+async function readVersion(paths: StorePaths): Promise<string | undefined> {
+	try {
+		return (await readFile(paths.version, "utf8")).trim();
+	} catch (error) {
+		if (isErrno(error, "ENOENT")) return undefined;
+		throw error;
+	}
+}
+
+async function create(paths: StorePaths): Promise<void> {
+	await mkdir(paths.home, { recursive: true, mode: 0o700 });
+	const folders = [paths.kind("bases"), paths.kind("layers"), paths.kind("images"), paths.tags];
+	for (const folder of [...folders, paths.downloads, paths.locks, paths.tmp]) {
+		await mkdir(folder, { recursive: true, mode: 0o700 });
+	}
+	// Last, so that a store with a version is whole.
+	await writeFileAtomic(paths.version, `${STORE_VERSION}\n`);
+}
+
+async function requireVersion(paths: StorePaths): Promise<void> {
+	const found = await readVersion(paths);
+	if (found === undefined) return create(paths);
+	if (found === String(STORE_VERSION)) return;
+	const newer = /^\d+$/.test(found) && Number(found) > STORE_VERSION;
+	throw unusable(
+		paths.home,
+		`expected version ${STORE_VERSION}, got "${found}"`,
+		newer
+			? "a newer nodebuild made it: update nodebuild, or set NODEBUILD_HOME to another folder"
+			: "its file named version is damaged: move the store away, or set NODEBUILD_HOME to another folder",
+	);
+}
+
+/** Remove what dead processes left. In the ordinary case this lists two nearly empty folders. */
+async function sweep(paths: StorePaths): Promise<void> {
+	for (const name of await readdir(paths.tmp)) {
+		const owner = ownerOfName(name);
+		if (owner === undefined) continue;
+		const path = join(paths.tmp, name);
+		const touched = (await stat(path).catch(() => undefined))?.mtimeMs;
+		if (touched !== undefined && ownerGone(owner, Date.now() - touched))
+			await rm(path, { recursive: true, force: true });
+	}
+	await sweepLocks(paths.locks);
+}
+
+async function makeWorkDir(paths: StorePaths): Promise<WorkDir> {
+	const path = join(paths.tmp, ownedName());
+	await whenFull({ path: paths.home, action: "make a work folder" }, () => mkdir(path, { mode: 0o700 }));
+	const release = (): Promise<void> => rm(path, { recursive: true, force: true });
+	return { path, release, [Symbol.asyncDispose]: release };
+}
+
+/**
+ * Open the store in `home` (absolute), making it when it is not there.
+ * @throws NodebuildError STORE_INVALID when a newer version made it, or it cannot be read and written;
+ * HOST_DISK_FULL.
+ */
+export async function openStore(home: string): Promise<Store> {
+	const paths = storePaths(home);
+	try {
+		await whenFull({ path: home, action: "make the store" }, () => requireVersion(paths));
+		await sweep(paths);
+	} catch (error) {
+		if (!isErrno(error, "EACCES", "EPERM", "EROFS", "ENOTDIR", "EEXIST", "ENOENT")) throw error;
+		throw unusable(home, error.message, "make the folder writable for you, or set NODEBUILD_HOME to another", error);
+	}
+	const marks = createMarks(paths);
+	return {
+		home,
+		layers: createLayerStore(paths, marks),
+		bases: createBaseStore(paths, marks),
+		images: createImageStore(paths, marks),
+		downloadsDir: paths.downloads,
+		lock: (name, options) => acquire(paths.lock(`build:${name}`), options),
+		workDir: () => makeWorkDir(paths),
+		prune: (policy) => prune(paths, marks, policy),
+		usage: () => measureUsage(paths),
+		problems: () => findProblems(paths),
+		close: () => marks.clear(),
+		[Symbol.asyncDispose]: () => marks.clear(),
+	};
+}

@@ -1,0 +1,189 @@
+/** A look over the whole store: what lies in it, how large it is, what is damaged, and pruning. */
+import { lstat, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { diskUsage } from "../system/files.ts";
+import { discard, lastUse, readAll, readParent, standsOn, takeAway } from "./entries.ts";
+import { locked, type Marks, markId } from "./marks.ts";
+import type { DiskKind, StorePaths } from "./paths.ts";
+import { choosePruned, type PruneItem, type PrunePolicy } from "./prune.ts";
+import type { Entry } from "./records.ts";
+import { formatReference } from "./reference.ts";
+import { readTags } from "./tags.ts";
+
+export interface PrunedEntry {
+	readonly kind: DiskKind | "damaged" | "download";
+	/** Path in the store, `layers/<hex>`. */
+	readonly id: string;
+	readonly title: string;
+	/** Bytes on disk. */
+	readonly size: number;
+}
+
+export interface PruneReport {
+	readonly removed: readonly PrunedEntry[];
+	/** Bytes. */
+	readonly freed: number;
+	readonly dryRun: boolean;
+}
+
+export interface StoreUsage {
+	/** How many, and their bytes on disk. */
+	readonly bases: Share;
+	readonly layers: Share;
+	readonly images: Share;
+	/** Unusable entries: of a damaged record, or standing on something that is gone. */
+	readonly damaged: Share;
+	readonly downloads: number;
+	readonly tmp: number;
+	readonly total: number;
+	/** What a prune without options would free. */
+	readonly reclaimable: number;
+}
+
+export interface Share {
+	readonly count: number;
+	readonly bytes: number;
+}
+
+export interface StoreProblem {
+	/** Path in the store. */
+	readonly id: string;
+	readonly reason: string;
+	/** Bytes on disk. */
+	readonly size: number;
+}
+
+interface Survey {
+	readonly items: readonly PruneItem[];
+	readonly problems: readonly StoreProblem[];
+}
+
+const KINDS = ["bases", "layers", "images"] as const;
+/** A download that nobody has touched for so long is given up; milliseconds. */
+const DOWNLOAD_PATIENCE = 24 * 60 * 60 * 1000;
+
+function titleOf(entry: Entry, names: readonly string[]): string {
+	switch (entry.kind) {
+		case "bases":
+			return entry.record.ref;
+		case "layers":
+			return entry.record.title;
+		case "images":
+			return names.join(", ") || "<none>";
+	}
+}
+
+/** Why an entry cannot be used, or undefined with its parent. */
+async function look(paths: StorePaths, entry: Entry): Promise<{ reason?: string; parent?: Entry }> {
+	const parent = await readParent(paths, entry);
+	if (standsOn(entry, parent)) return parent === undefined ? {} : { parent };
+	return { reason: parent === undefined ? "what it stands on is gone" : "what it stands on was replaced" };
+}
+
+/** Entries that stand on a damaged one are damaged too. */
+function spread(items: PruneItem[], problems: StoreProblem[]): Survey {
+	const bad = new Set(problems.map(({ id }) => id));
+	for (let rest = items; ; ) {
+		const next = rest.filter(({ parent }) => parent === undefined || !bad.has(parent));
+		for (const { id, size } of rest.filter((item) => !next.includes(item))) {
+			bad.add(id);
+			problems.push({ id, size, reason: "what it stands on is damaged" });
+		}
+		if (next.length === rest.length) return { items: next, problems };
+		rest = next;
+	}
+}
+
+async function survey(paths: StorePaths): Promise<Survey> {
+	const tags = await readTags(paths);
+	const items: PruneItem[] = [];
+	const problems: StoreProblem[] = [];
+	for (const kind of KINDS) {
+		for (const { name, entry } of await readAll(paths, kind)) {
+			const id = `${kind}/${name}`;
+			const size = await diskUsage(join(paths.kind(kind), name));
+			if (entry === undefined) {
+				problems.push({ id, size, reason: "its record or its disk is missing or damaged" });
+				continue;
+			}
+			const { reason, parent } = await look(paths, entry);
+			if (reason !== undefined) {
+				problems.push({ id, size, reason });
+				continue;
+			}
+			const own = tags.filter(({ record }) => kind === "images" && record.key === entry.digest);
+			items.push({
+				id,
+				kind,
+				size,
+				title: titleOf(
+					entry,
+					own.map(({ reference }) => formatReference(reference)),
+				),
+				lastUse: await lastUse(paths, kind, entry.digest),
+				named: own.length > 0,
+				...(parent === undefined ? {} : { parent: markId(parent.kind, parent.digest) }),
+			});
+		}
+	}
+	return spread(items, problems);
+}
+
+/** Unusable entries, for `nodebuild doctor`. */
+export async function findProblems(paths: StorePaths): Promise<readonly StoreProblem[]> {
+	return (await survey(paths)).problems;
+}
+
+function share(sizes: readonly { readonly size: number }[]): Share {
+	return { count: sizes.length, bytes: sizes.reduce((sum, { size }) => sum + size, 0) };
+}
+
+export async function measureUsage(paths: StorePaths): Promise<StoreUsage> {
+	const { items, problems } = await survey(paths);
+	const of = (kind: DiskKind): Share => share(items.filter((item) => item.kind === kind));
+	const damaged = share(problems);
+	return {
+		bases: of("bases"),
+		layers: of("layers"),
+		images: of("images"),
+		damaged,
+		downloads: await diskUsage(paths.downloads),
+		tmp: await diskUsage(paths.tmp),
+		total: await diskUsage(paths.home),
+		reclaimable: damaged.bytes + share(choosePruned(items, {}, new Set(), Date.now())).bytes,
+	};
+}
+
+async function staleDownloads(paths: StorePaths): Promise<readonly PrunedEntry[]> {
+	const found: PrunedEntry[] = [];
+	for (const name of await readdir(paths.downloads).catch(() => [])) {
+		const path = join(paths.downloads, name);
+		const touched = (await lstat(path).catch(() => undefined))?.mtimeMs ?? Date.now();
+		if (Date.now() - touched < DOWNLOAD_PATIENCE) continue;
+		found.push({ kind: "download", id: `downloads/${name}`, title: name, size: await diskUsage(path) });
+	}
+	return found;
+}
+
+/**
+ * Remove what the policy gives up, damaged entries in any case, never what a running process uses.
+ * The store is locked only while folders are renamed away; the removing itself comes after.
+ */
+export async function prune(paths: StorePaths, marks: Marks, policy: PrunePolicy): Promise<PruneReport> {
+	const dryRun = policy.dryRun === true;
+	const graves: (string | undefined)[] = [];
+	const removed = await locked(paths, async () => {
+		const { items, problems } = await survey(paths);
+		const inUse = new Set([...(await marks.others()), ...marks.own()]);
+		const damaged = problems.filter(({ id }) => !inUse.has(id));
+		const chosen: readonly PrunedEntry[] = [
+			...damaged.map(({ id, reason, size }) => ({ kind: "damaged", id, title: reason, size }) as const),
+			...choosePruned(items, policy, inUse, Date.now()),
+			...(policy.all === true ? await staleDownloads(paths) : []),
+		];
+		if (!dryRun) for (const { id } of chosen) graves.push(await takeAway(paths, join(paths.home, id)));
+		return chosen.map(({ kind, id, title, size }) => ({ kind, id, title, size }));
+	});
+	for (const grave of graves) await discard(grave);
+	return { removed, freed: removed.reduce((sum, { size }) => sum + size, 0), dryRun };
+}

@@ -1,0 +1,48 @@
+/** Tags: one small file each, so that moving a tag is one atomic write. */
+import { mkdir, readdir, readFile, rm, rmdir } from "node:fs/promises";
+import { join } from "node:path";
+import { isErrno, writeFileAtomic } from "../system/files.ts";
+import { decodeName, type StorePaths } from "./paths.ts";
+import { parseTag, type TagRecord } from "./records.ts";
+import type { Reference } from "./reference.ts";
+
+export interface Tagged {
+	readonly reference: Reference;
+	readonly record: TagRecord;
+}
+
+export async function readTag(paths: StorePaths, { name, tag }: Reference): Promise<TagRecord | undefined> {
+	try {
+		return parseTag(await readFile(paths.tag(name, tag), "utf8"));
+	} catch (error) {
+		if (isErrno(error, "ENOENT", "ENOTDIR")) return undefined;
+		throw error;
+	}
+}
+
+/** On disk over a power loss: people rely on a name that a finished build has printed. */
+export async function writeTag(paths: StorePaths, { name, tag }: Reference, record: TagRecord): Promise<void> {
+	await mkdir(paths.name(name), { recursive: true, mode: 0o700 });
+	await writeFileAtomic(paths.tag(name, tag), `${JSON.stringify(record)}\n`, { durable: true });
+}
+
+export async function removeTag(paths: StorePaths, { name, tag }: Reference): Promise<void> {
+	await rm(paths.tag(name, tag), { force: true });
+	// The name's folder goes with its last tag.
+	await rmdir(paths.name(name)).catch(() => undefined);
+}
+
+/** All tags that can be read, sorted by name and tag. */
+export async function readTags(paths: StorePaths): Promise<readonly Tagged[]> {
+	const found: Tagged[] = [];
+	for (const encoded of (await readdir(paths.tags).catch(() => [])).sort()) {
+		const name = decodeName(encoded);
+		for (const file of (await readdir(join(paths.tags, encoded)).catch(() => [])).sort()) {
+			if (file.startsWith(".") || !file.endsWith(".json")) continue;
+			const reference = { name, tag: file.slice(0, -".json".length) };
+			const record = await readTag(paths, reference);
+			if (record !== undefined) found.push({ reference, record });
+		}
+	}
+	return found;
+}
