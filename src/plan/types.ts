@@ -45,7 +45,8 @@ export type CopyOrigin =
 	| { readonly kind: "stage"; readonly stage: number; readonly paths: readonly string[] }
 	| { readonly kind: "image"; readonly ref: string; readonly paths: readonly string[] }
 	| { readonly kind: "inline"; readonly name: string; readonly content: string }
-	| { readonly kind: "url"; readonly url: string; readonly checksum?: Digest }
+	/** `unpack`: ADD --unpack=true, the remote archive is unpacked; otherwise it is copied as a file. */
+	| { readonly kind: "url"; readonly url: string; readonly checksum?: Digest; readonly unpack?: boolean }
 	| { readonly kind: "git"; readonly url: string; readonly keepGitDir: boolean; readonly checksum?: string };
 
 export interface CopyRequest {
@@ -63,6 +64,21 @@ export interface CopyRequest {
 	readonly unpack: boolean;
 }
 
+/** Where the files of a bind mount (or the first content of a cache mount) come from. */
+export type MountOrigin =
+	| { readonly kind: "context" }
+	| { readonly kind: "named-context"; readonly name: string }
+	| { readonly kind: "stage"; readonly stage: number }
+	| { readonly kind: "image"; readonly ref: string };
+
+/** A mount with variables expanded, its target absolute, defaults of `id` and `target` filled in. */
+export interface PlannedMount extends MountSpec {
+	/** Undefined: a mount that starts empty (cache, tmpfs) or is made for the command (secret, ssh). */
+	readonly origin?: MountOrigin;
+	/** Digest of what is mounted, where there is an origin. */
+	readonly content?: Digest;
+}
+
 /** What an instruction asks of a guest; the executor knows only these. */
 export type Effect =
 	| {
@@ -74,8 +90,10 @@ export type Effect =
 			readonly cwd: string;
 			/** As written in USER; empty: root. */
 			readonly user: string;
-			readonly mounts: readonly MountSpec[];
+			readonly mounts: readonly PlannedMount[];
 			readonly network: "default" | "none" | "host";
+			/** Names in `env` that do not influence the key: proxies nobody declared. */
+			readonly unkeyed?: readonly string[];
 	  }
 	| { readonly kind: "copy"; readonly request: CopyRequest; readonly content: Digest }
 	/** Create a directory and its parents where missing, owned by the user (WORKDIR). */

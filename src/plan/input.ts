@@ -1,0 +1,58 @@
+/** What a plan is made of, and what it has to ask others for. */
+import type { Digest } from "../digest.ts";
+import type { SourceLocation } from "../errors.ts";
+import type { Nodefile } from "../instructions/types.ts";
+import type { Directives } from "../nodefile/types.ts";
+import type { CopyRequest, ImageConfig } from "./types.ts";
+
+/** A warning of planning; `rule` is BuildKit's rule name where BuildKit has the rule. */
+export interface PlanWarning {
+	readonly message: string;
+	readonly rule?: string;
+	readonly at?: SourceLocation;
+}
+
+export interface PlanInput {
+	readonly nodefile: Nodefile;
+	/** The text the Nodefile was read from: for messages, and its escape character. */
+	readonly source: { readonly file: string; readonly text: string; readonly directives: Directives };
+	/** Name of a stage, in any case; undefined: the last one. */
+	readonly target?: string;
+	/** As given with --build-arg. */
+	readonly buildArgs: Readonly<Record<string, string>>;
+	/** What is built, "linux/amd64". */
+	readonly platform: string;
+	/** What builds; undefined: the same as `platform`. */
+	readonly buildPlatform?: string;
+	/** Of the machine's disk, in bytes; part of the key of the booted base. */
+	readonly diskSize: number;
+	/** Version of how a base is prepared before its first step; part of the key of the booted base. */
+	readonly prepareVersion: number;
+	/** Version of how an image is sealed; part of the image's key. */
+	readonly sealVersion: number;
+	/** Names given with --build-context; they take precedence over stages and images of that name. */
+	readonly namedContexts?: ReadonlySet<string>;
+	/** Labels of the command line, set last on the target. */
+	readonly labels?: Readonly<Record<string, string>>;
+	readonly warn: (warning: PlanWarning) => void;
+}
+
+/** A base as the plan needs it: identity, family, and the configuration it was built with. */
+export interface PlannedBase {
+	readonly ref: string;
+	readonly digest: Digest;
+	readonly family: string;
+	/** Undefined: a base without configuration of its own (a cloud image). */
+	readonly config?: ImageConfig;
+}
+
+/** The world outside, injected: planning itself reads no file and opens no connection. */
+export interface PlanResolvers {
+	/** What a FROM means. Asked once for each reference and platform. */
+	base(ref: string, platform: string, at: SourceLocation): Promise<PlannedBase>;
+	/**
+	 * Digest of everything that the request's origins contain. Asked for origins of the kinds
+	 * context, named-context, image, url and git only.
+	 */
+	copy(request: CopyRequest, at: SourceLocation): Promise<Digest>;
+}

@@ -1,0 +1,97 @@
+/** One stage, instruction by instruction: states, effects, keys. */
+import type { Digest } from "../digest.ts";
+import { NodebuildError } from "../errors.ts";
+import { contentDigest } from "./content.ts";
+import type { PlanInput, PlanResolvers } from "./input.ts";
+import { baseKey, scratchKey, stepKey } from "./keys.ts";
+import { lower } from "./lower/index.ts";
+import type { ResolvedStage } from "./resolve.ts";
+import { baseState, inheritedState, type StageState } from "./state.ts";
+import type { Env, StagePlan, StageRoot, Step } from "./types.ts";
+
+/** A stage that is planned, and what stages built from it need to know beyond the plan. */
+export interface DoneStage {
+	readonly plan: StagePlan;
+	readonly state: StageState;
+	/** Key of the last layer. */
+	readonly key: Digest;
+}
+
+export interface StageContext {
+	readonly input: PlanInput;
+	readonly resolvers: PlanResolvers;
+	readonly globals: Env;
+	readonly proxies: Env;
+	/** Stages with lower indexes that are needed. */
+	readonly done: ReadonlyMap<number, DoneStage>;
+}
+
+export async function planStage(resolved: ResolvedStage, context: StageContext): Promise<DoneStage> {
+	const { node, needs } = resolved;
+	const start = startOf(resolved, context);
+	const stageKey = (stage: number) => doneStage(stage, context).key;
+	const steps: Step[] = [];
+	let { state, key } = start;
+	for (const [index, { instruction, at, sources }] of node.commands.entries()) {
+		const lowered = await lower(instruction, {
+			...context,
+			state,
+			at,
+			sources,
+			contentOf: (request, where) => contentDigest(request, where, context.resolvers, stageKey),
+		});
+		const parent = key;
+		key = stepKey(parent, lowered.effects);
+		state = lowered.state;
+		steps.push({
+			stage: node.index,
+			index: index + 1,
+			count: node.commands.length,
+			title: lowered.title,
+			at,
+			effects: lowered.effects,
+			key,
+			parent,
+			config: state.config,
+		});
+	}
+	const plan: StagePlan = {
+		index: node.index,
+		...(node.name === undefined ? {} : { name: node.name }),
+		root: start.root,
+		rootKey: start.key,
+		steps,
+		config: state.config,
+		needs,
+	};
+	return { plan, state, key };
+}
+
+interface Start {
+	readonly root: StageRoot;
+	readonly key: Digest;
+	readonly state: StageState;
+}
+
+function startOf({ node, base }: ResolvedStage, context: StageContext): Start {
+	if (node.base.kind === "stage") {
+		const parent = doneStage(node.base.stage, context);
+		return { root: node.base, key: parent.key, state: inheritedState(parent.state) };
+	}
+	if (node.base.kind === "scratch" || base === undefined)
+		return { root: { kind: "scratch" }, key: scratchKey(node.platform), state: baseState() };
+	const { ref, digest, family, config } = base;
+	const { diskSize, prepareVersion } = context.input;
+	return {
+		root: { kind: "base", ref, digest, family },
+		key: baseKey({ digest, family, platform: node.platform, diskSize, prepareVersion }),
+		state: baseState(config),
+	};
+}
+
+function doneStage(stage: number, context: StageContext): DoneStage {
+	const done = context.done.get(stage);
+	if (done === undefined)
+		throw new NodebuildError({ code: "INTERNAL", message: `stage ${stage} was to be planned before it is used` });
+	return done;
+}
