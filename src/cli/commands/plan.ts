@@ -1,0 +1,45 @@
+/** `nodebuild plan`: what a build would do, without doing it. */
+import type { Command } from "commander";
+import type { PlanReport } from "../backend.ts";
+import { type CommandContext, printJson, withProgress } from "../context.ts";
+import { addNodefileOptions, type NodefileFlags, nodefileOptions } from "../nodefile.ts";
+import { cleanLine } from "../render/lines.ts";
+import { truncate, oneLine, shortId, table } from "../render/text.ts";
+
+interface Flags extends NodefileFlags {
+	readonly json?: boolean;
+}
+
+const TITLE_WIDTH = 72;
+
+export function addPlan(program: Command, { io, backend }: CommandContext): void {
+	const command = program
+		.command("plan")
+		.summary("show what a build would run and what is cached")
+		.description("Show what a build would run and what is cached. Starts no machine and fetches nothing.");
+	addNodefileOptions(command, io)
+		.option("--json", "print the whole plan as JSON")
+		.action(async (folder: string | undefined, flags: Flags) => {
+			const report = await withProgress({ progress: "plain" }, io, (renderer) =>
+				backend.explain(nodefileOptions(flags, folder, io, renderer.emit)),
+			);
+			if (flags.json === true) printJson(io, report);
+			else io.stdout.write(renderPlan(report));
+		});
+}
+
+export function renderPlan(report: PlanReport): string {
+	const { base, steps } = report;
+	const rows = steps.map(({ title, state, key }, index) => [
+		String(index + 1),
+		state,
+		shortId(key),
+		truncate(cleanLine(oneLine(title)), TITLE_WIDTH),
+	]);
+	const run = steps.filter((step) => step.state === "run").length;
+	const end =
+		report.image === "exists"
+			? "the image exists: no machine would be started"
+			: `${run} ${run === 1 ? "step" : "steps"} would run; start: ${report.start}`;
+	return `base ${base.ref}: ${base.state}\n${table(["STEP", "STATE", "KEY", "INSTRUCTION"], rows)}${end}\n`;
+}

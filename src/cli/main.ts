@@ -1,0 +1,38 @@
+/** The process: streams, signals, and the only place that ends it. */
+import { modules } from "./modules.ts";
+import type { Io } from "./io.ts";
+import { failed, runCli } from "./program.ts";
+
+const INTERRUPTED = 130;
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+const stopped = new AbortController();
+const io: Io = {
+	stdout: process.stdout,
+	stderr: process.stderr,
+	env: process.env,
+	cwd: process.cwd(),
+	signal: stopped.signal,
+	now: Date.now,
+};
+
+// `nodebuild images | head -1`: whoever read has gone, which is no error of ours.
+for (const stream of [process.stdout, process.stderr]) {
+	stream.on("error", (error: NodeJS.ErrnoException) => {
+		if (error.code !== "EPIPE") throw error;
+	});
+}
+
+// The first signal asks everything to stop in order, the second does not wait for it.
+for (const signal of SIGNALS) {
+	process.on(signal, () => {
+		if (stopped.signal.aborted) process.exit(INTERRUPTED);
+		if (signal === "SIGINT") io.stderr.write("\nstopping; Ctrl-C again to stop at once\n");
+		stopped.abort(new Error(signal));
+	});
+}
+
+// A defect somewhere in the background: what holds a machine must not wait for it for ever.
+process.on("uncaughtException", (error) => process.exit(failed(error, io)));
+
+process.exit(await runCli(process.argv.slice(2), io, modules));

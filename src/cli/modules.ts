@@ -1,0 +1,33 @@
+/** The real backend: every function loads what it needs when it is called. */
+import type { Store } from "../layers/store.ts";
+import type { Backend } from "./backend.ts";
+
+async function withStore<T>(home: string, work: (store: Store) => Promise<T>): Promise<T> {
+	const { openStore } = await import("../layers/store.ts");
+	const store = await openStore(home);
+	try {
+		return await work(store);
+	} finally {
+		await store.close();
+	}
+}
+
+export const modules: Backend = {
+	build: async (options) => (await import("../build/build.ts")).build(options),
+	explain: async (options) => (await import("../build/build.ts")).explain(options),
+	shell: async (options) => (await import("../build/run.ts")).openShell(options),
+	run: async (options) => (await import("../build/run.ts")).runImage(options),
+	verify: async (options) => (await import("../build/verify.ts")).verifyImage(options),
+	images: (home) => withStore(home, (store) => store.images.list()),
+	image: (home, name) => withStore(home, (store) => store.images.get(name)),
+	remove: (home, name, force) => withStore(home, (store) => store.images.remove(name, { force })),
+	tag: (home, source, target) =>
+		withStore(home, async ({ images }) => images.tag((await images.get(source)).id, target)),
+	prune: (home, policy) => withStore(home, (store) => store.prune(policy)),
+	bases: async (options) => (await import("../bases/index.ts")).listBases(options),
+	buildBase: async (options) => (await import("../bases/index.ts")).buildBase(options),
+	doctor: async (home, signal) => {
+		const { examine, hostFacts } = await import("./doctor.ts");
+		return examine(hostFacts(), home, signal);
+	},
+};

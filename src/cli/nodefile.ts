@@ -1,0 +1,148 @@
+/** Where the Nodefile and its context are, and the options that say what is to be built. */
+import { readdirSync, statSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import type { Command } from "commander";
+import type { Emit } from "../events.ts";
+import { NodebuildError } from "../errors.ts";
+import { nearest } from "../layers/reference.ts";
+import type { OutputRequest } from "../output/types.ts";
+import type { NodefileOptions } from "./backend.ts";
+import { addMachineOptions, collect, homeOf, hostPlatform, type MachineFlags, machineOf } from "./context.ts";
+import type { Io } from "./io.ts";
+import { parseDiskSize, parseKeyValue, parsePlatform } from "./parse.ts";
+
+const DEFAULT_DISK_SIZE = 10 * 2 ** 30;
+
+type Pair = readonly [string, string];
+
+/** The options as commander hands them over. */
+export interface NodefileFlags extends MachineFlags {
+	readonly file?: string;
+	readonly buildArg: readonly (Pair | undefined)[];
+	readonly label: readonly (Pair | undefined)[];
+	readonly target?: string;
+	readonly cache: boolean;
+	readonly diskSize?: number;
+	readonly baseMap: readonly string[];
+	readonly offline?: boolean;
+	readonly platform?: string;
+}
+
+/** Options of every command that reads a Nodefile. */
+export function addNodefileOptions(command: Command, io: Io): Command {
+	const pair = (text: string): Pair | undefined => parseKeyValue(text, io.env);
+	command
+		.argument("[context]", "folder that COPY takes files from (default: the Nodefile's folder)")
+		.option("-f, --file <nodefile>", "the Nodefile (default: Nodefile in the context)")
+		.option("--build-arg <name=value>", "value of an ARG; a bare name takes it from the environment", collect(pair), [])
+		.option("--target <stage>", "stage to build, by name or number (default: the last)")
+		.option("--no-cache", "use no layer of an earlier build")
+		.option("--label <name=value>", "label on the image", collect(pair), [])
+		.option("--base-map <file>", "further base map, asked before the built-in one", collect(String), [])
+		.option("--offline", "use only bases that are in the store already")
+		.option("--platform <os/arch>", "platform to build for (default: the host's)", parsePlatform)
+		.option("--disk-size <size>", "size of the image's disk, such as 20G (default: 10G)", parseDiskSize);
+	return addMachineOptions(command);
+}
+
+export interface BuildFlags {
+	readonly tags?: readonly string[];
+	readonly outputs?: readonly OutputRequest[];
+	readonly verify?: boolean;
+	readonly shellOnError?: boolean;
+}
+
+/** Options normalised once: what the build gets. @throws NodebuildError NODEFILE_NOT_FOUND, CONTEXT_INVALID */
+export function nodefileOptions(
+	flags: NodefileFlags,
+	context: string | undefined,
+	io: Io,
+	emit: Emit,
+	build: BuildFlags = {},
+): NodefileOptions {
+	return {
+		...locate(flags.file, context, io.cwd),
+		tags: build.tags ?? [],
+		buildArgs: fromPairs(flags.buildArg),
+		...(flags.target === undefined ? {} : { target: flags.target }),
+		noCache: !flags.cache,
+		outputs: build.outputs ?? [],
+		diskSize: flags.diskSize ?? DEFAULT_DISK_SIZE,
+		...machineOf(flags, io),
+		baseMaps: flags.baseMap,
+		offline: flags.offline === true,
+		labels: fromPairs(flags.label),
+		verify: build.verify === true,
+		shellOnError: build.shellOnError === true,
+		home: homeOf(io),
+		platform: flags.platform ?? hostPlatform(),
+		signal: io.signal,
+		emit,
+	};
+}
+
+function fromPairs(pairs: readonly (Pair | undefined)[]): Readonly<Record<string, string>> {
+	return Object.fromEntries(pairs.filter((pair) => pair !== undefined));
+}
+
+function kindOf(path: string): "file" | "folder" | undefined {
+	const stat = statSync(path, { throwIfNoEntry: false });
+	if (stat === undefined) return undefined;
+	return stat.isDirectory() ? "folder" : "file";
+}
+
+/** `-f` alone is enough; without it, the context's Nodefile, as docker takes the context's Dockerfile. */
+export function locate(
+	file: string | undefined,
+	context: string | undefined,
+	cwd: string,
+): { readonly nodefile: string; readonly context: string } {
+	if (context !== undefined) checkContext(context, cwd);
+	const nodefile = file ?? join(context ?? ".", "Nodefile");
+	const kind = kindOf(resolve(cwd, nodefile));
+	if (kind === "folder") {
+		throw new NodebuildError({
+			code: "NODEFILE_NOT_FOUND",
+			message: `expected a Nodefile, got the folder ${nodefile}`,
+			hint: `nodebuild -f ${join(nodefile, "Nodefile")}`,
+		});
+	}
+	if (kind === undefined) throw notFound(nodefile, file === undefined, cwd);
+	return { nodefile, context: context ?? dirname(nodefile) };
+}
+
+function checkContext(context: string, cwd: string): void {
+	const kind = kindOf(resolve(cwd, context));
+	if (kind === "folder") return;
+	const remote = /^[a-z+]+:\/\/|^git@/.test(context);
+	throw new NodebuildError({
+		code: remote ? "UNSUPPORTED" : "CONTEXT_INVALID",
+		message: `expected the context to be a folder, got ${kind === "file" ? "the file " : ""}${context}${kind === undefined && !remote ? ", which does not exist" : ""}`,
+		hint:
+			kind === "file"
+				? `the Nodefile is given with -f: nodebuild -f ${context}`
+				: "clone or unpack it, and name the folder",
+	});
+}
+
+function notFound(nodefile: string, byDefault: boolean, cwd: string): NodebuildError {
+	const folder = dirname(nodefile);
+	let names: string[] = [];
+	try {
+		names = readdirSync(resolve(cwd, folder));
+	} catch {
+		// The folder is missing too: there is nothing to suggest.
+	}
+	const wanted = nodefile.slice(nodefile.lastIndexOf("/") + 1);
+	const likely =
+		names.find((name) => /^(nodefile|dockerfile)(\.|$)|\.nodefile$/i.test(name) && byDefault) ??
+		nearest(wanted, names)[0];
+	return new NodebuildError({
+		code: "NODEFILE_NOT_FOUND",
+		message: byDefault ? `there is no Nodefile in ${resolve(cwd, folder)}` : `the Nodefile ${nodefile} does not exist`,
+		hint:
+			likely === undefined
+				? "name it with -f: nodebuild -f path/to/Nodefile"
+				: `did you mean nodebuild -f ${join(folder, likely)}?`,
+	});
+}

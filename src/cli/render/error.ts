@@ -1,0 +1,67 @@
+/** What a user sees of an error: code and message, the place with its line, the last output, what to do. */
+import { messageOf, NodebuildError, type SourceLocation } from "../../errors.ts";
+
+export interface ErrorView {
+	readonly color: boolean;
+	/** NODEBUILD_DEBUG: causes and traces too. */
+	readonly debug: boolean;
+}
+
+type Paint = (code: string, text: string) => string;
+
+/** Text ending in a line break, for standard error. */
+export function renderError(error: unknown, view: ErrorView): string {
+	const paint: Paint = (code, text) => (view.color ? `\u001b[${code}m${text}\u001b[0m` : text);
+	const lines = error instanceof NodebuildError ? known(error, paint) : unexpected(error, view, paint);
+	if (view.debug) lines.push(...trace(error));
+	return `${lines.join("\n")}\n`;
+}
+
+function known(error: NodebuildError, paint: Paint): string[] {
+	const lines = [`${paint("1;31", `error[${error.code}]`)}: ${error.message}`];
+	if (error.at !== undefined) lines.push(...place(error.at, paint));
+	if (error.details.length > 0) lines.push("------", ...error.details.flatMap(splitLines), "------");
+	if (error.hint !== undefined) lines.push(...hint(error.hint, paint));
+	return lines;
+}
+
+function splitLines(text: string): string[] {
+	return text.replace(/\n$/, "").split("\n");
+}
+
+/** rustc's frame: where, the line, what of it. */
+function place(at: SourceLocation, paint: Paint): string[] {
+	const number = String(at.line);
+	const gutter = " ".repeat(number.length);
+	const lines = [`${gutter}${paint("1;34", "-->")} ${at.file}:${at.line}:${at.column}`];
+	if (at.text === "") return lines;
+	const bar = paint("1;34", "|");
+	const before = at.text.slice(0, at.column - 1).replace(/[^\t]/g, " ");
+	const room = Math.max(1, at.text.length - at.column + 1);
+	const carets = "^".repeat(Math.min(Math.max(1, at.length ?? 1), room));
+	lines.push(`${gutter} ${bar}`, `${paint("1;34", number)} ${bar} ${at.text}`);
+	lines.push(`${gutter} ${bar} ${before}${paint("1;31", carets)}`);
+	return lines;
+}
+
+function hint(text: string, paint: Paint): string[] {
+	const [first = "", ...rest] = splitLines(text);
+	return [`${paint("1;36", "hint")}: ${first}`, ...rest.map((line) => `      ${line}`)];
+}
+
+function unexpected(error: unknown, view: ErrorView, paint: Paint): string[] {
+	const lines = [`${paint("1;31", "error[INTERNAL]")}: ${messageOf(error)}`];
+	lines.push(...hint("this is a defect of nodebuild, not of your Nodefile; please report it", paint));
+	if (!view.debug) lines.push("      with the trace that NODEBUILD_DEBUG=1 shows");
+	return lines;
+}
+
+function trace(error: unknown): string[] {
+	const lines: string[] = [];
+	for (let at = error, depth = 0; at !== undefined && depth < 10; depth++) {
+		const text = at instanceof Error ? (at.stack ?? at.message) : String(at);
+		lines.push(`${depth === 0 ? "trace" : "caused by"}: ${text}`);
+		at = at instanceof Error ? at.cause : undefined;
+	}
+	return lines;
+}
