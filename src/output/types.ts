@@ -12,18 +12,22 @@ export interface OutputResult {
 	readonly path: string;
 	/** Bytes on disk. */
 	readonly size: number;
+	/** 64 hex digits of the whole file; empty when `sha256=false` was asked for. */
 	readonly sha256: string;
 }
+
+/** Current and total in bytes of the virtual disk. */
+export type Progress = (current: number, total: number) => void;
 
 export interface OutputFormat {
 	readonly type: string;
 	readonly description: string;
+	/** Name and meaning of each option. */
 	readonly options: Readonly<Record<string, string>>;
+	/** Values of the options that have a fixed set of them; the first is the default. */
+	readonly values: Readonly<Record<string, readonly [string, ...string[]]>>;
+	/** File name endings that mean this format in `-o node.qcow2`, with their dot. */
+	readonly extensions: readonly string[];
 	/** Throws OUTPUT_FAILED or HOST_DISK_FULL; leaves nothing half written. */
-	write(
-		image: Image,
-		request: OutputRequest,
-		progress: (current: number, total: number) => void,
-		signal?: AbortSignal,
-	): Promise<OutputResult>;
+	write(image: Image, request: OutputRequest, progress: Progress, signal?: AbortSignal): Promise<OutputResult>;
 }

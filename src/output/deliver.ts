@@ -1,0 +1,136 @@
+/** How every format's file comes to be: through a temporary name beside it, whole or not at all. */
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { constants } from "node:fs";
+import { access, mkdir, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, resolve } from "node:path";
+import { messageOf, NodebuildError } from "../errors.ts";
+import {
+	diskUsage,
+	fsyncDir,
+	fsyncFile,
+	isErrno,
+	removeStaleTemps,
+	tempBeside,
+	whenFull,
+	writeFileAtomic,
+} from "../system/files.ts";
+import type { OutputRequest, OutputResult, Progress } from "./types.ts";
+
+/** Options that every format has. */
+export const COMMON_OPTIONS = { sha256: "write dest.sha256 beside the file (default true)" } as const;
+export const COMMON_VALUES: { readonly sha256: readonly ["true", "false"] } = { sha256: ["true", "false"] };
+
+/** Of the whole, what writing takes; the rest is reading it again for the digest. */
+const WRITING = 0.8;
+const READ_SIZE = 1024 * 1024;
+
+export interface Delivery {
+	readonly request: OutputRequest;
+	/** Bytes of the virtual disk, for the progress. */
+	readonly total: number;
+	readonly progress: Progress;
+	readonly signal?: AbortSignal;
+	/** Write the file under the name `temp`; reports its share done, 0 to 1. */
+	readonly produce: (temp: string, onProgress: (share: number) => void) => Promise<void>;
+}
+
+function failed(dest: string, cause: unknown): NodebuildError {
+	if (cause instanceof NodebuildError && cause.code !== "STORE_INVALID") return cause;
+	return new NodebuildError({
+		code: "OUTPUT_FAILED",
+		message: `the image could not be written to ${dest}: ${messageOf(cause)}`,
+		hint: "nothing was left at that path; the image itself is safe in the store (nodebuild images)",
+		...(cause instanceof NodebuildError ? { details: cause.details } : {}),
+		cause,
+	});
+}
+
+function isNoFile(dest: string, got: string): NodebuildError {
+	return new NodebuildError({
+		code: "OUTPUT_FAILED",
+		message: `expected dest to be the path of a file to write, got ${got}: ${dest}`,
+		hint: "give the file's name too: -o type=qcow2,dest=out/node.qcow2",
+	});
+}
+
+/**
+ * Whether a request's file can be written, as far as that can be known before a build.
+ * @throws NodebuildError OUTPUT_FAILED
+ */
+export async function checkDestination(dest: string): Promise<void> {
+	if (dest.endsWith("/")) throw isNoFile(dest, "a folder");
+	const path = resolve(dest);
+	const found = await stat(path).catch(() => undefined);
+	if (found?.isDirectory() === true) throw isNoFile(dest, "a folder");
+	if (found !== undefined && !found.isFile()) throw isNoFile(dest, "a device, socket or pipe");
+	for (let folder = dirname(path); ; folder = dirname(folder)) {
+		try {
+			if (!(await stat(folder)).isDirectory()) throw isNoFile(dest, `a path through the file ${folder}`);
+			return await access(folder, constants.W_OK);
+		} catch (error) {
+			if (!isErrno(error, "ENOENT", "ENOTDIR") || folder === dirname(folder)) throw failed(dest, error);
+		}
+	}
+}
+
+async function digestFile(path: string, delivery: Delivery): Promise<string> {
+	const { total, progress, signal } = delivery;
+	const { size } = await stat(path);
+	const hash = createHash("sha256");
+	let read = 0;
+	const stream = createReadStream(path, { highWaterMark: READ_SIZE, ...(signal === undefined ? {} : { signal }) });
+	for await (const chunk of stream) {
+		hash.update(chunk as Uint8Array);
+		read += (chunk as Uint8Array).length;
+		progress(total * (WRITING + (1 - WRITING) * (read / size)), total);
+	}
+	return hash.digest("hex");
+}
+
+/** A line of sha256sum(1), which marks and escapes names with a line break or a backslash. */
+function checksumLine(digest: string, name: string): string {
+	const escaped = name.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
+	return `${escaped === name ? "" : "\\"}${digest}  ${escaped}\n`;
+}
+
+async function write(dest: string, temp: string, delivery: Delivery): Promise<OutputResult> {
+	const { request, total, progress, produce } = delivery;
+	await produce(temp, (share) => progress(total * WRITING * share, total));
+	const wanted = request.options.sha256 !== "false";
+	const sha256 = wanted ? await digestFile(temp, delivery) : "";
+	delivery.signal?.throwIfAborted();
+	await fsyncFile(temp);
+	// An older file's digest must not stand beside the new file, not even for a moment.
+	await rm(`${dest}.sha256`, { force: true });
+	await rename(temp, dest);
+	if (wanted) await writeFileAtomic(`${dest}.sha256`, checksumLine(sha256, basename(dest)), { mode: 0o644 });
+	await fsyncDir(dirname(dest));
+	progress(total, total);
+	return { path: dest, size: await diskUsage(dest), sha256 };
+}
+
+/**
+ * Make the file: produced under a temporary name in its folder, digested, on disk, renamed, and its
+ * digest written beside it. What killed runs left in that folder is removed first.
+ * @throws NodebuildError OUTPUT_FAILED, HOST_DISK_FULL, INTERRUPTED; then nothing of ours is left.
+ */
+export async function deliver(delivery: Delivery): Promise<OutputResult> {
+	const dest = resolve(delivery.request.dest);
+	await checkDestination(delivery.request.dest);
+	const temp = tempBeside(dest);
+	try {
+		return await whenFull({ path: dest, action: `write ${dest}`, needed: delivery.total }, async () => {
+			await mkdir(dirname(dest), { recursive: true });
+			await removeStaleTemps(dirname(dest));
+			return await write(dest, temp, delivery);
+		});
+	} catch (error) {
+		if (delivery.signal?.aborted === true) {
+			throw new NodebuildError({ code: "INTERRUPTED", message: `writing ${dest} was interrupted`, cause: error });
+		}
+		throw failed(dest, error);
+	} finally {
+		await rm(temp, { force: true });
+	}
+}
