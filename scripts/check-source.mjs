@@ -107,6 +107,22 @@ export function checkLockNamesNoRegistry(root) {
 		);
 }
 
+/**
+ * npm leaves a platform's package out of the lock when the registry at hand lacks it, and then refuses the lock on
+ * every other machine.
+ * @param {string} root
+ */
+export function checkLockIsComplete(root) {
+	/** @type {Record<string, { version?: string; optionalDependencies?: Record<string, string> }>} */
+	const packages = JSON.parse(read(root, "package-lock.json")).packages ?? {};
+	return Object.entries(packages).flatMap(([path, { optionalDependencies = {} }]) =>
+		Object.keys(optionalDependencies)
+			.filter((name) => !Object.hasOwn(packages, `node_modules/${name}`))
+			.filter((name) => !Object.hasOwn(packages, `${path}/node_modules/${name}`))
+			.map((name) => `package-lock.json: expected an entry for ${name}, which ${path} wants on some platform`),
+	);
+}
+
 /** Dependencies are exact, so that every machine builds the same program. @param {string} root */
 export function checkExactVersions(root) {
 	const manifest = JSON.parse(read(root, "package.json"));
@@ -121,6 +137,7 @@ const CHECKS = [
 	checkOwnership,
 	checkTestsMirrorSources,
 	checkLockNamesNoRegistry,
+	checkLockIsComplete,
 	checkExactVersions,
 ];
 

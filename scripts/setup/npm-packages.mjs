@@ -5,12 +5,12 @@ import { join } from "node:path";
 
 const MARKER = "node_modules/.nodebuild-lock";
 
-/**
- * Native binaries come with some packages, so a copy of node_modules from another kind of machine is not good enough.
- * @param {string} lockText package-lock.json
- */
-export function lockDigest(lockText) {
-	return createHash("sha256").update(`${process.platform} ${process.arch}\n${lockText}`).digest("hex");
+/** Native binaries come with some packages, so node_modules copied from another kind of machine is not good enough. */
+const PLATFORM = `${process.platform} ${process.arch} `;
+
+/** @param {string} lockText package-lock.json */
+function markerFor(lockText) {
+	return PLATFORM + createHash("sha256").update(lockText).digest("hex");
 }
 
 /**
@@ -35,17 +35,22 @@ export function needsNpmPackages(root) {
 	const lockFile = join(root, "package-lock.json");
 	if (!existsSync(lockFile)) return false;
 	const lockText = readFileSync(lockFile, "utf8");
-	const marker = join(root, MARKER);
-	if (existsSync(marker) && readFileSync(marker, "utf8") === lockDigest(lockText)) return false;
-	// Installed by hand with npm: nothing to repeat, unless it is something else or for another platform.
+	const marker = readMarker(root);
+	if (marker === markerFor(lockText)) return false;
+	if (marker?.startsWith(PLATFORM) === false) return true;
+	// Installed by hand with npm: nothing to repeat, unless it is something else.
 	const record = join(root, "node_modules/.package-lock.json");
-	if (existsSync(marker) || !existsSync(record)) return true;
-	return !installedMatchesLock(JSON.parse(lockText), JSON.parse(readFileSync(record, "utf8")));
+	return !existsSync(record) || !installedMatchesLock(JSON.parse(lockText), JSON.parse(readFileSync(record, "utf8")));
+}
+
+/** @param {string} root */
+function readMarker(root) {
+	const file = join(root, MARKER);
+	return existsSync(file) ? readFileSync(file, "utf8") : undefined;
 }
 
 /** @param {string} root */
 export function rememberNpmPackages(root) {
-	const marker = join(root, MARKER);
-	const digest = lockDigest(readFileSync(join(root, "package-lock.json"), "utf8"));
-	if (!existsSync(marker) || readFileSync(marker, "utf8") !== digest) writeFileSync(marker, digest);
+	const marker = markerFor(readFileSync(join(root, "package-lock.json"), "utf8"));
+	if (readMarker(root) !== marker) writeFileSync(join(root, MARKER), marker);
 }

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
 	checkExactVersions,
 	checkLengths,
+	checkLockIsComplete,
 	checkLockNamesNoRegistry,
 	checkNames,
 	checkOwnership,
@@ -86,6 +87,18 @@ describe("checkLockNamesNoRegistry", () => {
 		expect(checkLockNamesNoRegistry(root)).toEqual([]);
 		await put("package-lock.json", '{\n"resolved": "https://registry.example/a/-/a-1.0.0.tgz"\n}');
 		expect(checkLockNamesNoRegistry(root)).toEqual([expect.stringContaining("package-lock.json:2")]);
+	});
+});
+
+describe("checkLockIsComplete", () => {
+	it("finds a platform's package that is missing, and sees nested ones", async () => {
+		const packages = {
+			"node_modules/a": { optionalDependencies: { b: "1.0.0", c: "1.0.0", d: "1.0.0" } },
+			"node_modules/b": {},
+			"node_modules/a/node_modules/c": {},
+		};
+		await put("package-lock.json", JSON.stringify({ packages }));
+		expect(checkLockIsComplete(root)).toEqual([expect.stringContaining("an entry for d,")]);
 	});
 });
 

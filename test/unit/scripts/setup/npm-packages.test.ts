@@ -53,6 +53,17 @@ describe("needsNpmPackages", () => {
 		expect(needsNpmPackages(root)).toBe(false);
 		await put("package-lock.json", { packages: {} });
 		expect(needsNpmPackages(root)).toBe(true);
+		await put("node_modules/.package-lock.json", { packages: {} });
+		expect(needsNpmPackages(root)).toBe(false);
+	});
+
+	it("when node_modules comes from another kind of machine", async () => {
+		await put("package-lock.json", LOCK);
+		await mkdir(join(root, "node_modules"));
+		await put("node_modules/.package-lock.json", LOCK);
+		expect(needsNpmPackages(root)).toBe(false);
+		await writeFile(join(root, "node_modules/.nodebuild-lock"), "plan9 mips 0123");
+		expect(needsNpmPackages(root)).toBe(true);
 	});
 
 	it("not after an installation by hand that matches the lock", async () => {
