@@ -1,0 +1,131 @@
+/**
+ * The stat cache: content digests by path and file status, so that an unchanged context is recognised without reading
+ * it. The rule for timestamps is git's (Documentation/technical/racy-git): a file that changed as late as the moment
+ * in which the cache was made may change again without showing it, so such an entry is not believed.
+ */
+import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import type { Digest } from "../digest.ts";
+
+const VERSION = 1;
+
+/** The file: one line of JSON. */
+interface Stored {
+	readonly version: typeof VERSION;
+	readonly root: string;
+	/** Nanoseconds by the clock of the cache's file system, from before the first file was looked at. */
+	readonly since: string;
+	/** Path, entry, path, entry: flat, because that is parsed fastest. */
+	readonly entries: readonly string[];
+}
+
+/** `stamp hex`, by path. */
+type Entries = Map<string, string>;
+
+export class StatCache {
+	readonly #file: string;
+	readonly #root: string;
+	readonly #since: bigint;
+	/** The `since` of what is known from before. */
+	readonly #knownSince: bigint;
+	readonly #known: Entries;
+	readonly #seen: Entries = new Map();
+	#changed = false;
+
+	private constructor(file: string, root: string, since: bigint) {
+		this.#file = file;
+		this.#root = root;
+		this.#since = since;
+		const known = load(file, root);
+		this.#known = known?.entries ?? new Map();
+		this.#knownSince = known?.since ?? 0n;
+	}
+
+	/** A cache that is missing, damaged, of another root or version is an empty one. Undefined: no place to write it. */
+	static open(file: string, root: string): StatCache | undefined {
+		const since = fileSystemTime(file);
+		return since === undefined ? undefined : new StatCache(file, root, since);
+	}
+
+	get(path: string, stamp: string): Digest | undefined {
+		const entry = this.#known.get(path);
+		if (entry === undefined || !entry.startsWith(`${stamp} `) || isRacy(stamp, this.#knownSince)) return undefined;
+		const hex = entry.slice(stamp.length + 1);
+		if (!/^[0-9a-f]{64}$/.test(hex)) return undefined;
+		this.#seen.set(path, entry);
+		return `sha256:${hex}`;
+	}
+
+	set(path: string, stamp: string, digest: Digest): void {
+		this.#seen.set(path, `${stamp} ${digest.slice("sha256:".length)}`);
+		this.#changed = true;
+	}
+
+	/** Atomically; a cache that cannot be written is only slow, so that is no error. */
+	save(): void {
+		if (!this.#changed) return;
+		const unseen = [...this.#known].filter(
+			([path, entry]) => !this.#seen.has(path) && !isRacy(entry, this.#knownSince),
+		);
+		// Files that this build did not look at stay known, unless most of the cache is of that kind.
+		const kept = unseen.length > this.#seen.size + 1000 ? [] : unseen;
+		const entries = [...kept, ...this.#seen].flat();
+		const stored: Stored = { version: VERSION, root: this.#root, since: String(this.#since), entries };
+		this.#changed = !writeAtomically(this.#file, JSON.stringify(stored));
+	}
+}
+
+function load(file: string, root: string): { since: bigint; entries: Entries } | undefined {
+	try {
+		const stored: Partial<Stored> | null = JSON.parse(readFileSync(file, "utf8"));
+		if (stored?.version !== VERSION || stored.root !== root || !Array.isArray(stored.entries)) return undefined;
+		const entries: Entries = new Map();
+		for (let i = 0; i + 1 < stored.entries.length; i += 2) {
+			entries.set(String(stored.entries[i]), String(stored.entries[i + 1]));
+		}
+		return { since: BigInt(stored.since ?? ""), entries };
+	} catch {
+		// Whatever is wrong with it: contents are read again, which is right, only slower.
+		return undefined;
+	}
+}
+
+/** File systems with whole seconds (or two, FAT) need as much distance. */
+const COARSE = 2_000_000_000n;
+
+/** Takes a stamp, or an entry, which begins with one. */
+function isRacy(entry: string, since: bigint): boolean {
+	const [, modified = "0", changed = "0"] = entry.split(" ");
+	const latest = [BigInt(modified), BigInt(changed)].reduce((a, b) => (a > b ? a : b));
+	const granularity = latest % 1_000_000_000n === 0n ? COARSE : 0n;
+	return latest + granularity >= since;
+}
+
+/** Now, by the clock that stamps files beside the cache. */
+function fileSystemTime(file: string): bigint | undefined {
+	const probe = `${file}.${process.pid}.now`;
+	try {
+		mkdirSync(dirname(file), { recursive: true });
+		const fd = openSync(probe, "w", 0o600);
+		try {
+			return fstatSync(fd, { bigint: true }).mtimeNs;
+		} finally {
+			closeSync(fd);
+			rmSync(probe, { force: true });
+		}
+	} catch {
+		return undefined;
+	}
+}
+
+function writeAtomically(file: string, text: string): boolean {
+	const temporary = `${file}.${process.pid}.tmp`;
+	try {
+		writeFileSync(temporary, text, { mode: 0o600 });
+		renameSync(temporary, file);
+		return true;
+	} catch {
+		rmSync(temporary, { force: true });
+		return false;
+	}
+}

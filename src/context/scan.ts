@@ -1,0 +1,209 @@
+/**
+ * The context as a tree without what its ignore file excludes, read directory by directory when asked for. One
+ * directory is read once, so that all COPY instructions of a build see the same files.
+ */
+import { type BigIntStats, type Dirent, lstatSync, readdirSync, readlinkSync } from "node:fs";
+import { messageOf, NodebuildError } from "../errors.ts";
+import { confine } from "./match.ts";
+import type { MatchInfo, PatternList } from "./patterns.ts";
+import type { EntryType } from "./types.ts";
+
+export interface TreeNode {
+	/** Relative to the context's root, "" for the root. */
+	readonly path: string;
+	readonly name: string;
+	readonly type: EntryType | "special";
+	/** What a special file is, for people. */
+	readonly special?: string;
+	readonly mode: number;
+	readonly size: number;
+	/** Whole seconds. */
+	readonly mtime: number;
+	readonly stamp: string;
+	/** Equal for the names of one inode; only when it has several. */
+	readonly inode?: string;
+	/** Excluded, and only here because something below it may be re-included. */
+	readonly hidden: boolean;
+	readonly info: MatchInfo | undefined;
+}
+
+/** The parts of a file's status that change when its content does. */
+export function stampOf(stats: BigIntStats): string {
+	return `${stats.size} ${stats.mtimeNs} ${stats.ctimeNs} ${stats.dev} ${stats.ino} ${stats.mode}`;
+}
+
+/** Gives the event loop its turn when more than 20 ms passed since it last had it. */
+export class Breather {
+	#last = performance.now();
+
+	due(): boolean {
+		return performance.now() - this.#last > 20;
+	}
+
+	async breathe(): Promise<void> {
+		await new Promise<void>((resolve) => setImmediate(resolve));
+		this.#last = performance.now();
+	}
+}
+
+/** As many symlinks are followed as BuildKit follows. */
+const LINK_LIMIT = 255;
+
+export class ContextTree {
+	readonly root: string;
+	readonly breather = new Breather();
+	readonly #ignore: PatternList | undefined;
+	readonly #children = new Map<string, readonly TreeNode[]>();
+	readonly #top: TreeNode;
+
+	constructor(root: string, ignore: PatternList | undefined) {
+		this.root = root;
+		this.#ignore = ignore;
+		this.#top = nodeOf("", "", lstatSync(root, { bigint: true }), false, undefined);
+	}
+
+	hostPath(node: TreeNode): string {
+		return node.path === "" ? this.root : `${this.root}/${node.path}`;
+	}
+
+	/**
+	 * What a directory holds, sorted by name, with hidden directories.
+	 * @throws NodebuildError CONTEXT_INVALID for an unreadable directory or a name that is not UTF-8.
+	 */
+	async list(directory: TreeNode): Promise<readonly TreeNode[]> {
+		const known = this.#children.get(directory.path);
+		if (known !== undefined) return known;
+		const nodes: TreeNode[] = [];
+		for (const entry of this.#readDirectory(directory)) {
+			if (this.breather.due()) await this.breather.breathe();
+			const node = this.#childOf(directory, entry);
+			if (node !== undefined) nodes.push(node);
+		}
+		nodes.sort((a, b) => (a.name < b.name ? -1 : 1));
+		this.#children.set(directory.path, nodes);
+		return nodes;
+	}
+
+	/** A hidden directory is there only if something in it is. */
+	async exists(node: TreeNode): Promise<boolean> {
+		if (!node.hidden) return true;
+		for (const child of await this.list(node)) {
+			if (await this.exists(child)) return true;
+		}
+		return false;
+	}
+
+	linkTarget(node: TreeNode): string {
+		const target = attempt(() => readlinkSync(this.hostPath(node)), node, "read the symlink");
+		if (!target.includes("\ufffd")) return target;
+		const bytes = attempt(() => readlinkSync(this.hostPath(node), { encoding: "buffer" }), node, "read the symlink");
+		if (Buffer.from(target).equals(bytes)) return target;
+		throw notUtf8(`the target of the symlink ${node.path}`);
+	}
+
+	/** Find a path, following all symlinks within the context, where absolute ones start at its root. */
+	async find(path: string): Promise<TreeNode | undefined> {
+		let pending = partsOf(path);
+		let trail: TreeNode[] = [this.#top];
+		let links = 0;
+		while (pending.length > 0) {
+			const [part = "", ...rest] = pending;
+			pending = rest;
+			if (part === "..") {
+				if (trail.length > 1) trail.pop();
+				continue;
+			}
+			const here = trail.at(-1) ?? this.#top;
+			if (here.type !== "directory") return undefined;
+			const next = (await this.list(here)).find((child) => child.name === part);
+			if (next === undefined) return undefined;
+			if (next.type !== "symlink") {
+				trail.push(next);
+				continue;
+			}
+			if (++links > LINK_LIMIT) return undefined;
+			const target = this.linkTarget(next);
+			if (target.startsWith("/")) trail = [this.#top];
+			pending = [...partsOf(target), ...rest];
+		}
+		const found = trail.at(-1);
+		return found !== undefined && (await this.exists(found)) ? found : undefined;
+	}
+
+	#readDirectory(directory: TreeNode): readonly Dirent[] {
+		return attempt(() => readdirSync(this.hostPath(directory), { withFileTypes: true }), directory, "read");
+	}
+
+	#childOf(directory: TreeNode, entry: Dirent): TreeNode | undefined {
+		const path = directory.path === "" ? entry.name : `${directory.path}/${entry.name}`;
+		const result = this.#ignore?.match(path, directory.info);
+		const hidden = result?.matched ?? false;
+		if (hidden && !(entry.isDirectory() && this.#ignore?.mayExceptBelow(path))) return undefined;
+		const stats = lstatSync(`${this.root}/${path}`, { bigint: true, throwIfNoEntry: false });
+		if (stats !== undefined) return nodeOf(path, entry.name, stats, hidden, result?.info);
+		// It vanished since the directory was read, or its name was garbled in being decoded.
+		if (entry.name.includes("\ufffd")) throw notUtf8(`the name ${path}`);
+		return undefined;
+	}
+}
+
+function partsOf(path: string): string[] {
+	return path.split("/").filter((part) => part !== "" && part !== ".");
+}
+
+function nodeOf(
+	path: string,
+	name: string,
+	stats: BigIntStats,
+	hidden: boolean,
+	info: MatchInfo | undefined,
+): TreeNode {
+	const special = specialOf(stats);
+	return {
+		path,
+		name,
+		type: stats.isFile() ? "file" : stats.isDirectory() ? "directory" : stats.isSymbolicLink() ? "symlink" : "special",
+		...(special === undefined ? {} : { special }),
+		mode: Number(stats.mode & 0o7777n),
+		size: stats.isFile() ? Number(stats.size) : 0,
+		mtime: Number(stats.mtimeNs / 1_000_000_000n),
+		stamp: stampOf(stats),
+		...(stats.isFile() && stats.nlink > 1n ? { inode: `${stats.dev} ${stats.ino}` } : {}),
+		hidden,
+		info,
+	};
+}
+
+function specialOf(stats: BigIntStats): string | undefined {
+	if (stats.isSocket()) return "a socket";
+	if (stats.isFIFO()) return "a named pipe";
+	if (stats.isCharacterDevice() || stats.isBlockDevice()) return "a device";
+	return undefined;
+}
+
+function attempt<T>(action: () => T, node: TreeNode, what: string): T {
+	try {
+		return action();
+	} catch (error) {
+		throw unreadable(node.path, what, error);
+	}
+}
+
+/** The error for a file of the context that cannot be read. */
+export function unreadable(path: string, what: string, cause: unknown): NodebuildError {
+	const name = path === "" ? "the build context" : path;
+	return new NodebuildError({
+		code: "CONTEXT_INVALID",
+		message: `cannot ${what} ${name}: ${messageOf(cause)}`,
+		hint: `make it readable, or name it in the ignore file if no COPY needs it: /${confine(path)}`,
+		cause,
+	});
+}
+
+function notUtf8(what: string): NodebuildError {
+	return new NodebuildError({
+		code: "CONTEXT_INVALID",
+		message: `expected names in UTF-8, got other bytes in ${what}`,
+		hint: "rename the file, or exclude its directory in the ignore file",
+	});
+}
