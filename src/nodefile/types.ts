@@ -21,6 +21,8 @@ export interface Heredoc {
 	readonly chomp: boolean;
 	/** The body with its final line break, tabs already stripped when `chomp`. */
 	readonly content: string;
+	/** The body as written, where that differs from `content`. */
+	readonly raw?: string;
 }
 
 /** One instruction as text, split the way BuildKit splits it and no further. */
