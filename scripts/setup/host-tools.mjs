@@ -91,6 +91,18 @@ export const TOOLS = [
 		packages: { debian: "ovmf", fedora: "edk2-ovmf", rhel: "edk2-ovmf" },
 	},
 	{
+		probe: "xz",
+		use: "reads .tar.xz archives that ADD unpacks",
+		need: "test",
+		packages: { debian: "xz-utils", fedora: "xz", rhel: "xz" },
+	},
+	{
+		probe: "bzip2",
+		use: "reads .tar.bz2 archives that ADD unpacks",
+		need: "test",
+		packages: { debian: "bzip2", fedora: "bzip2", rhel: "bzip2" },
+	},
+	{
 		probe: "ssh",
 		use: "gives you a terminal in `nodebuild run --ssh`",
 		need: "optional",

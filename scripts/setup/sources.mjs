@@ -3,7 +3,15 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-const INPUTS = ["src", "scripts/build.mjs", "package.json", "package-lock.json", "tsconfig.json", "base-map.json"];
+const INPUTS = [
+	"src",
+	"scripts/build.mjs",
+	"scripts/setup",
+	"package.json",
+	"package-lock.json",
+	"tsconfig.json",
+	"base-map.json",
+];
 
 /** The compiled program, relative to the project's folder. */
 export const PROGRAM = "dist/nodebuild.js";
