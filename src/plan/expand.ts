@@ -1,7 +1,7 @@
 /** Variables in the words of one instruction, and a warning for each that nobody defined. */
-import { messageOf, NodebuildError, type SourceLocation } from "../errors.ts";
+import { NodebuildError, type SourceLocation } from "../errors.ts";
 import { nearest } from "../nodefile/suggest.ts";
-import { processWord, processWords } from "../nodefile/words.ts";
+import { processWord, processWords, type WordOptions } from "../nodefile/words.ts";
 import { getEnv } from "./env.ts";
 import type { PlanWarning } from "./input.ts";
 import type { Env } from "./types.ts";
@@ -17,52 +17,48 @@ export interface Expansion {
 	readonly unmatched: (name: string) => void;
 }
 
-function failure(word: string, at: SourceLocation, cause: unknown): NodebuildError {
-	return new NodebuildError({
-		code: "NODEFILE_INVALID",
-		message: `failed to process "${word}": ${messageOf(cause)}`,
-		at,
-		cause,
-	});
+/** What words.ts throws knows the word but not the place. */
+function located(error: unknown, at: SourceLocation): unknown {
+	return error instanceof NodebuildError ? error.located(at) : error;
+}
+
+function expandWord(word: string, expansion: Expansion, options: WordOptions): string {
+	try {
+		const { value, unmatched } = processWord(word, (name) => getEnv(expansion.env, name), options);
+		for (const name of unmatched) expansion.unmatched(name);
+		return value;
+	} catch (error) {
+		throw located(error, expansion.at);
+	}
 }
 
 /** Expansion of single words: quotes and escapes are taken away. */
 export function expander(expansion: Expansion): Expand {
-	return (word) => {
-		try {
-			const { value, unmatched } = processWord(word, (name) => getEnv(expansion.env, name), {
-				escape: expansion.escape,
-			});
-			for (const name of unmatched) expansion.unmatched(name);
-			return value;
-		} catch (cause) {
-			throw failure(word, expansion.at, cause);
-		}
-	};
+	return (word) => expandWord(word, expansion, { escape: expansion.escape });
 }
 
 /** Expansion in heredoc bodies: quotes stay, and the escape is always a backslash. */
 export function rawExpander(expansion: Expansion): Expand {
-	return (word) => {
-		try {
-			const { value, unmatched } = processWord(word, (name) => getEnv(expansion.env, name), {
-				escape: "\\",
-				skipProcessQuotes: true,
-			});
-			for (const name of unmatched) expansion.unmatched(name);
-			return value;
-		} catch (cause) {
-			throw failure(word, expansion.at, cause);
-		}
-	};
+	return (word) => expandWord(word, expansion, { escape: "\\", skipQuotes: true });
+}
+
+/** A command line for people: variables replaced where they are known, all else as written. */
+export function expandForTitle(line: string, expansion: Expansion): string {
+	try {
+		const options = { escape: expansion.escape, rawQuotes: true, rawEscapes: true, keepUnset: true };
+		return processWord(line, (name) => getEnv(expansion.env, name), options).value;
+	} catch {
+		// The shell has a grammar of its own; what it takes need not be words of a Nodefile.
+		return line;
+	}
 }
 
 /** One word in, any number out, split where an unquoted expansion has blanks (EXPOSE). */
 export function expandWords(word: string, expansion: Expansion): string[] {
 	try {
-		return [...processWords(word, (name) => getEnv(expansion.env, name), { escape: expansion.escape })];
-	} catch (cause) {
-		throw failure(word, expansion.at, cause);
+		return processWords(word, (name) => getEnv(expansion.env, name), { escape: expansion.escape });
+	} catch (error) {
+		throw located(error, expansion.at);
 	}
 }
 

@@ -1,10 +1,10 @@
 /** The plan of a build: text and digests in, steps with keys out; nothing is touched. */
 import { NodebuildError } from "../errors.ts";
+import { locate } from "../nodefile/locate.ts";
 import { globalScope, proxyEnv, warnUnconsumed } from "./args.ts";
 import { expander } from "./expand.ts";
 import type { PlanInput, PlanResolvers } from "./input.ts";
 import { imageKey } from "./keys.ts";
-import { type Locate, locator } from "./location.ts";
 import { type DoneStage, planStage, type StageContext } from "./plan-stage.ts";
 import { type ResolvedStage, resolveStages, targetStage } from "./resolve.ts";
 import { stageGraph } from "./stages.ts";
@@ -27,9 +27,8 @@ export async function planBuild(input: PlanInput, resolvers: PlanResolvers): Pro
 			message: `expected at least one FROM in ${input.source.file}, got none`,
 			hint: "The first instruction after ARG is FROM <base>, for example FROM debian:12.",
 		});
-	const locate = locator(input.source.file, input.source.text);
-	const globals = scopeOfFrom(input, locate);
-	const graph = stageGraph(input, globals, locate);
+	const globals = scopeOfFrom(input);
+	const graph = stageGraph(input, globals);
 	const target = targetStage(input, graph);
 	const stages = await resolveStages(input, graph, target, resolvers);
 	warnUnconsumed(
@@ -40,12 +39,12 @@ export async function planBuild(input: PlanInput, resolvers: PlanResolvers): Pro
 	return finish(input, target, done);
 }
 
-function scopeOfFrom(input: PlanInput, locate: Locate): Env {
+function scopeOfFrom(input: PlanInput): Env {
 	return globalScope(input, (instruction, env) =>
 		expander({
 			env,
 			escape: input.source.directives.escape,
-			at: locate(instruction.node.range),
+			at: locate(input.source, instruction.node.range),
 			unmatched: () => {},
 		}),
 	);

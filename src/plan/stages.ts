@@ -1,10 +1,10 @@
 /** Stages as a graph: names, FROM and --from resolved to stages, contexts or images; cycles refused. */
 import { NodebuildError, type SourceLocation } from "../errors.ts";
 import type { FromInstruction, Stage, StageInstruction } from "../instructions/types.ts";
+import { locate } from "../nodefile/locate.ts";
 import { nearest } from "../nodefile/suggest.ts";
 import { type Expansion, expander } from "./expand.ts";
 import type { PlanInput } from "./input.ts";
-import type { Locate } from "./location.ts";
 import type { Source } from "./lower/context.ts";
 import { formatPlatform, parsePlatform } from "./platform.ts";
 import { copySource, mountSources } from "./sources.ts";
@@ -42,10 +42,10 @@ export interface Graph {
 }
 
 /** @throws NodebuildError NODEFILE_INVALID for references that mean nothing, and for cycles. */
-export function stageGraph(input: PlanInput, globals: Env, locate: Locate): Graph {
+export function stageGraph(input: PlanInput, globals: Env): Graph {
 	const names = new Map<string, number>();
 	const headers = input.nodefile.stages.map((stage) => {
-		const header = stageHeader(stage, input, globals, names, locate);
+		const header = stageHeader(stage, input, globals, names);
 		if (stage.from.as !== undefined) names.set(stage.from.as.toLowerCase(), stage.index);
 		return header;
 	});
@@ -53,7 +53,9 @@ export function stageGraph(input: PlanInput, globals: Env, locate: Locate): Grap
 		const instructions = input.nodefile.stages[header.index]?.instructions ?? [];
 		return {
 			...header,
-			commands: instructions.map((instruction) => commandOf(instruction, locate(instruction.node.range), input, names)),
+			commands: instructions.map((instruction) =>
+				commandOf(instruction, locate(input.source, instruction.node.range), input, names),
+			),
 		};
 	});
 	refuseCycles(nodes);
@@ -76,8 +78,8 @@ export function commandOf(
 
 type Header = Omit<StageNode, "commands">;
 
-function stageHeader(stage: Stage, input: PlanInput, globals: Env, names: StageNames, locate: Locate): Header {
-	const at = locate(stage.from.node.range);
+function stageHeader(stage: Stage, input: PlanInput, globals: Env, names: StageNames): Header {
+	const at = locate(input.source, stage.from.node.range);
 	const expansion: Expansion = {
 		env: globals,
 		escape: input.source.directives.escape,

@@ -1,11 +1,12 @@
 /** `RUN command`, `RUN ["argv"]`, `RUN <<EOF` */
 import type { RunInstruction } from "../../instructions/types.ts";
-import { processWords } from "../../nodefile/words.ts";
+import { parseHeredocReference } from "../../nodefile/heredoc.ts";
 import { withProxies } from "../args.ts";
+import { expandForTitle } from "../expand.ts";
 import { cleanPath } from "../paths.ts";
 import { withShell } from "../state.ts";
 import type { Effect } from "../types.ts";
-import { invalid, type LowerContext, type Lowered } from "./context.ts";
+import { expansionOf, invalid, type LowerContext, type Lowered } from "./context.ts";
 import { lowerMounts } from "./mounts.ts";
 import { original } from "./settings.ts";
 
@@ -25,20 +26,11 @@ export async function lowerRun(instruction: RunInstruction, context: LowerContex
 		network: instruction.network,
 		...(added.length === 0 ? {} : { unkeyed: added }),
 	};
-	return { state, effects: [effect], title: titleOf(instruction) };
+	return { state, effects: [effect], title: titleOf(instruction, context) };
 }
 
-/** A command that is one heredoc and nothing else; BuildKit: parser.ParseHeredoc on the whole line. */
-function isLoneHeredoc(script: string): boolean {
-	const word = /^\d*<<-?([^<]+)$/.exec(script)?.[1];
-	if (word === undefined) return false;
-	try {
-		return [...processWords(word, () => undefined, { escape: "\\" })].length === 1;
-	} catch {
-		// Not even words: the shell is to say what is wrong with the line.
-		return false;
-	}
-}
+/** A command that is one heredoc and nothing else. */
+const isLoneHeredoc = (script: string): boolean => parseHeredocReference(script) !== undefined;
 
 function commandOf(instruction: RunInstruction, context: LowerContext): Command {
 	const { command, heredocs } = instruction;
@@ -51,15 +43,15 @@ function commandOf(instruction: RunInstruction, context: LowerContext): Command 
 	const [first] = heredocs;
 	if (first === undefined) return { argv: withShell(config, command.script), pipes: [] };
 	if (!isLoneHeredoc(command.script)) {
-		const bodies = heredocs.map((heredoc) => `\n${heredoc.content}${heredoc.name}`).join("");
+		const bodies = heredocs.map(({ raw, content, name }) => `\n${raw ?? content}${name}`).join("");
 		return { argv: withShell(config, command.script + bodies), pipes: [] };
 	}
 	if (!first.content.startsWith("#!")) return { argv: withShell(config, first.content), pipes: [] };
 	return { argv: [`/dev/pipes/${first.name}`], pipes: [{ name: first.name, content: first.content }] };
 }
 
-function titleOf(instruction: RunInstruction): string {
-	const title = original(instruction.node.original);
+function titleOf(instruction: RunInstruction, context: LowerContext): string {
+	const title = expandForTitle(original(instruction.node.original), expansionOf(context));
 	const [first] = instruction.heredocs;
 	if (first === undefined || instruction.command.form === "exec" || !isLoneHeredoc(instruction.command.script))
 		return title;

@@ -43,16 +43,19 @@ export function lowerExpose(instruction: ExposeInstruction, context: LowerContex
 export function lowerVolume(instruction: VolumeInstruction, context: LowerContext): Lowered {
 	const paths = instruction.paths.map(expandIn(context));
 	if (paths.includes(""))
-		throw invalid(context.at, "expected a path, got an empty string", "VOLUME specified can not be an empty string");
+		throw invalid(context.at, "expected a path for VOLUME, got an empty string", "Is a variable in it empty?");
 	return configOnly(context, `VOLUME ${paths.join(" ")}`, {
 		volumes: sortedUnion(context.state.config.volumes, paths),
 	});
 }
 
-/** The shell of this moment is written into the command: a later SHELL does not change it. */
-function commandOf(command: CommandForm, context: LowerContext): CommandForm {
-	if (command.form === "exec") return command;
-	return { form: "exec", argv: withShell(context.state.config, command.script) };
+/**
+ * The shell of this moment is written into the command: a later SHELL does not change it. An empty
+ * list means that there is no command.
+ */
+function commandOf(command: CommandForm, context: LowerContext): CommandForm | undefined {
+	const argv = command.form === "exec" ? command.argv : withShell(context.state.config, command.script);
+	return argv.length === 0 ? undefined : { form: "exec", argv };
 }
 
 /** `CMD` and `ENTRYPOINT`; an ENTRYPOINT drops a CMD that the stage has only inherited. */
@@ -62,11 +65,16 @@ export function lowerCommand(instruction: CmdInstruction, context: LowerContext)
 		instruction.command.form === "exec" ? JSON.stringify(instruction.command.argv) : instruction.command.script;
 	const title = `${instruction.kind.toUpperCase()} ${text}`;
 	const { state } = context;
-	if (instruction.kind === "cmd")
-		return { state: { ...state, cmdSet: true, config: { ...state.config, cmd: command } }, effects: [], title };
-	const { cmd, ...rest } = state.config;
-	const kept = state.cmdSet && cmd !== undefined ? { cmd } : {};
-	return { state: { ...state, config: { ...rest, ...kept, entrypoint: command } }, effects: [], title };
+	const { cmd, entrypoint, ...rest } = state.config;
+	const cmdSet = state.cmdSet || instruction.kind === "cmd";
+	const after =
+		instruction.kind === "cmd" ? { cmd: command, entrypoint } : { cmd: cmdSet ? cmd : undefined, entrypoint: command };
+	const config = {
+		...rest,
+		...(after.cmd === undefined ? {} : { cmd: after.cmd }),
+		...(after.entrypoint === undefined ? {} : { entrypoint: after.entrypoint }),
+	};
+	return { state: { ...state, cmdSet, config }, effects: [], title };
 }
 
 /** `HEALTHCHECK [options] CMD ...` or `NONE`; nothing in it is expanded. */
