@@ -71,7 +71,10 @@ export interface RunInstruction extends At {
 	readonly command: CommandForm;
 	/** Heredoc files of the command: `RUN <<EOF` or `RUN cat <<A > b`. */
 	readonly heredocs: readonly Heredoc[];
+	/** Checked as far as they can be with variables unknown; expandMounts gives the ones to mount. */
 	readonly mounts: readonly MountSpec[];
+	/** The value of each `--mount=`, as written. */
+	readonly mountFlags: readonly string[];
 	readonly network: "default" | "none" | "host";
 	readonly security: "sandbox" | "insecure";
 }

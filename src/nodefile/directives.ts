@@ -6,7 +6,7 @@ import { NodebuildError } from "../errors.ts";
 import { trimStart } from "./space.ts";
 import type { Directives } from "./types.ts";
 
-const NAME = /^([a-zA-Z][a-zA-Z0-9]*)[\t\n\f\r ]*=([^]*)$/;
+const NAME = /^([a-zA-Z][a-zA-Z0-9]*)[\t\n\f\r ]*=([\s\S]*)$/;
 
 type DirectiveName = keyof Directives;
 

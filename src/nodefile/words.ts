@@ -216,7 +216,7 @@ class Lexer {
 		if (!isOperator(operator) || (colon && trims)) {
 			throw wordError(
 				`unsupported modifier (${written}) in substitution`,
-				"Known are ${v:-d} ${v-d} ${v:+a} ${v+a} ${v:?e} ${v?e} ${v#p} ${v##p} ${v%p} ${v%%p} ${v/p/r} ${v//p/r}.",
+				`Known forms: \${v:-d} \${v-d} \${v:+a} \${v+a} \${v:?e} \${v?e} \${v#p} \${v##p} \${v%p} \${v%%p} \${v/p/r} \${v//p/r}.`,
 			);
 		}
 		const operand = this.#operand("}", trims, unclosedBrace);
@@ -228,7 +228,7 @@ class Lexer {
 	#replaced(name: string): string {
 		const all = this.#peek() === "/";
 		if (all) this.#at++;
-		const pattern = this.#operand("/", true, () => wordError("syntax error: missing '/' in ${}"));
+		const pattern = this.#operand("/", true, () => wordError(`syntax error: missing '/' in \${}`));
 		const replacement = this.#operand("}", true, unclosedBrace);
 		const value = this.#lookup(name);
 		if (value === undefined && this.#options.keepUnset) return `\${${name}/${pattern}/${replacement}}`;
@@ -284,7 +284,7 @@ function unclosed(what: string, quote: string): NodebuildError {
 }
 
 function unclosedBrace(): NodebuildError {
-	return wordError("syntax error: missing '}'", "Close ${ with }, or write \\$ for a plain dollar sign.");
+	return wordError("syntax error: missing '}'", `Close \${ with }, or escape the $ to mean a plain dollar sign.`);
 }
 
 /** Splits what it is given at white space, except where it is told that a text is whole. */

@@ -1,0 +1,20 @@
+import { commandForm, type Definition } from "./definition.ts";
+import { readFlags } from "./flags.ts";
+
+/** `CMD ["nginx", "-g", "daemon off;"]` */
+export const cmd: Definition = {
+	syntax: 'CMD ["PROGRAM", "ARGUMENT"] or CMD COMMAND',
+	parse(node) {
+		readFlags(node, {});
+		return { kind: "cmd", node, command: commandForm(node) };
+	},
+};
+
+/** `ENTRYPOINT ["/usr/sbin/nginx"]` */
+export const entrypoint: Definition = {
+	syntax: 'ENTRYPOINT ["PROGRAM", "ARGUMENT"] or ENTRYPOINT COMMAND',
+	parse(node) {
+		readFlags(node, {});
+		return { kind: "entrypoint", node, command: commandForm(node) };
+	},
+};
