@@ -42,6 +42,8 @@ export interface Machine {
 	freeze(nextBackingName: string): Promise<FrozenDisk>;
 	/** Wait for the guest to power itself off after an orderly request; then the process is gone. */
 	powerOff(): Promise<void>;
+	/** End QEMU in an orderly way without asking the guest; what it wrote is in the overlay's file. */
+	quit(): Promise<void>;
 	/** End the machine now, whatever it does. The overlay's data so far is in its file. */
 	kill(): Promise<void>;
 	/** The last lines of the guest's console. */

@@ -1,0 +1,178 @@
+/** A guest over SSH, with the reboots that a Nodefile's own steps cause. */
+import { messageOf, NodebuildError } from "../errors.ts";
+import { commandLine } from "./command.ts";
+import { SshConnection, type SshTarget } from "./ssh.ts";
+import { attachTerminal } from "./terminal.ts";
+import type { CapturedResult, ExecOptions, ExecResult, Guest } from "./types.ts";
+import { type ResolvedUser, resolveUser } from "./users.ts";
+
+const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const OUR_ENV: readonly (readonly [string, string])[] = [
+	["PATH", PATH],
+	["LC_ALL", "C.UTF-8"],
+];
+
+export interface SshGuestOptions {
+	readonly target: SshTarget;
+	/** Resolves when the machine's process has ended: waiting for it any longer is useless. */
+	readonly gone: Promise<void>;
+	/** Milliseconds for the machine to come back after a reboot. */
+	readonly bootTimeout: number;
+	readonly signal?: AbortSignal;
+}
+
+export class SshGuest implements Guest {
+	readonly #options: SshGuestOptions;
+	#connection: SshConnection;
+	#gone = false;
+
+	private constructor(options: SshGuestOptions, connection: SshConnection) {
+		this.#options = options;
+		this.#connection = connection;
+		options.gone.then(() => {
+			this.#gone = true;
+		});
+	}
+
+	/** Try until the guest answers. @throws NodebuildError MACHINE_NOT_READY, MACHINE_LOST, INTERRUPTED. */
+	static async connect(options: SshGuestOptions): Promise<SshGuest> {
+		return new SshGuest(options, await connectUntil(options));
+	}
+
+	async exec(options: ExecOptions): Promise<ExecResult> {
+		const user = await this.#user(options.user);
+		const env = options.env ?? OUR_ENV;
+		const hasHome = env.some(([name]) => name === "HOME");
+		const command = commandLine({
+			argv: options.argv,
+			env: hasHome ? env : [...env, ["HOME", user?.home ?? "/root"]],
+			cwd: options.cwd ?? "/",
+			network: options.network ?? "default",
+			stdin: options.stdin !== undefined,
+			...(user === undefined ? {} : { user }),
+		});
+		const limit = options.timeout === undefined ? [] : [AbortSignal.timeout(options.timeout)];
+		const signals = [...limit, ...[options.signal, this.#options.signal].filter((signal) => signal !== undefined)];
+		const result = await this.#connection
+			.exec(command, {
+				...(options.stdin === undefined ? {} : { stdin: options.stdin }),
+				...(options.onStdout === undefined ? {} : { onStdout: options.onStdout }),
+				...(options.onStderr === undefined ? {} : { onStderr: options.onStderr }),
+				...(signals.length === 0 ? {} : { signal: AbortSignal.any(signals) }),
+			})
+			.catch((error: unknown) => {
+				if (limit[0]?.aborted === true) throw timedOut(options);
+				throw error;
+			});
+		if (result.status !== undefined) return { status: result.status, rebooted: false };
+		await this.reconnect();
+		return { status: 0, rebooted: true };
+	}
+
+	async capture(options: ExecOptions): Promise<CapturedResult> {
+		const stdout: Uint8Array[] = [];
+		const stderr: Uint8Array[] = [];
+		const result = await this.exec({
+			...options,
+			onStdout: (data) => stdout.push(data),
+			onStderr: (data) => stderr.push(data),
+		});
+		return {
+			...result,
+			stdout: Buffer.concat(stdout).toString("utf8"),
+			stderr: Buffer.concat(stderr).toString("utf8"),
+		};
+	}
+
+	async script(text: string, options: { signal?: AbortSignal; timeout?: number } = {}): Promise<string> {
+		const result = await this.capture({ argv: ["/bin/sh", "-s"], stdin: text, ...options });
+		if (result.status === 0) return result.stdout;
+		throw new NodebuildError({
+			code: "MACHINE_LOST",
+			message: `a script of nodebuild ended with status ${result.status} in the machine`,
+			details: result.stderr.trimEnd().split("\n").slice(-10),
+		});
+	}
+
+	async interactive(options: Pick<ExecOptions, "argv" | "env" | "cwd" | "user">): Promise<number> {
+		const user = await this.#user(options.user);
+		const env = [...(options.env ?? OUR_ENV), ["TERM", process.env.TERM ?? "xterm"] as const];
+		const command = commandLine({
+			argv: options.argv,
+			env,
+			cwd: options.cwd ?? "/",
+			network: "default",
+			stdin: true,
+			...(user === undefined ? {} : { user }),
+		});
+		return attachTerminal(this.#connection, command);
+	}
+
+	/** Wait until the guest is up again: after a reboot, or when the connection broke. */
+	async reconnect(): Promise<void> {
+		this.#connection.destroy();
+		if (this.#gone) throw processGone();
+		this.#connection = await connectUntil(this.#options);
+	}
+
+	/** Resolves when the connection is gone; a guest that shuts down ends it. */
+	get disconnected(): Promise<void> {
+		return this.#connection.closed;
+	}
+
+	async close(): Promise<void> {
+		await this.#connection.close();
+	}
+
+	/** The machine is about to be ended: drop the connection without a word. */
+	abandon(): void {
+		this.#connection.destroy();
+	}
+
+	async #user(spec: string | undefined): Promise<ResolvedUser | undefined> {
+		if (spec === undefined || spec === "" || spec === "root" || spec === "0") return undefined;
+		const [passwd = "", group = ""] = (await this.script("cat /etc/passwd; echo ::nodebuild::; cat /etc/group")).split(
+			"::nodebuild::\n",
+		);
+		return resolveUser(spec, passwd, group);
+	}
+}
+
+function timedOut(options: ExecOptions): NodebuildError {
+	return new NodebuildError({
+		code: "MACHINE_LOST",
+		message: `the machine did not finish ${options.argv[0] ?? "a command"} within ${options.timeout ?? 0} ms`,
+	});
+}
+
+function processGone(): NodebuildError {
+	return new NodebuildError({ code: "MACHINE_LOST", message: "the machine's QEMU process ended" });
+}
+
+/** Milliseconds between two tries; a refused connection costs nothing. */
+const RETRY = 200;
+
+async function connectUntil(options: SshGuestOptions): Promise<SshConnection> {
+	const end = Date.now() + options.bootTimeout;
+	let over = false;
+	options.gone.then(() => {
+		over = true;
+	});
+	let last: unknown;
+	while (Date.now() < end) {
+		if (options.signal?.aborted === true) throw new NodebuildError({ code: "INTERRUPTED", message: "interrupted" });
+		if (over) throw processGone();
+		try {
+			return await SshConnection.connect(options.target, 15_000);
+		} catch (error) {
+			last = error;
+			await new Promise((resolve) => setTimeout(resolve, RETRY));
+		}
+	}
+	throw new NodebuildError({
+		code: "MACHINE_NOT_READY",
+		message: `the machine did not answer over SSH within ${Math.round(options.bootTimeout / 1000)} s: ${messageOf(last)}`,
+		hint: "its console's last lines are above; an image needs cloud-init with the NoCloud datasource and an SSH server",
+		cause: last,
+	});
+}

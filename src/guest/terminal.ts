@@ -1,0 +1,32 @@
+/** Our terminal joined to a command in the guest. */
+import type { SshConnection } from "./ssh.ts";
+
+/** Resolves with the command's exit status once it has ended. */
+export async function attachTerminal(connection: SshConnection, command: string): Promise<number> {
+	const { stdin, stdout } = process;
+	const size = (): { rows: number; cols: number } => ({ rows: stdout.rows ?? 24, cols: stdout.columns ?? 80 });
+	const channel = await connection.terminal(command, { ...size(), term: process.env.TERM ?? "xterm" });
+	const resize = (): void => {
+		const { rows, cols } = size();
+		channel.setWindow(rows, cols, 0, 0);
+	};
+	const raw = stdin.isTTY === true;
+	if (raw) stdin.setRawMode(true);
+	stdout.on("resize", resize);
+	try {
+		return await new Promise<number>((resolve) => {
+			let status = 0;
+			channel.on("exit", (code: number | null) => {
+				status = code ?? 128;
+			});
+			channel.on("close", () => resolve(status));
+			channel.on("data", (data: Buffer) => stdout.write(data));
+			stdin.pipe(channel);
+		});
+	} finally {
+		stdout.off("resize", resize);
+		stdin.unpipe(channel);
+		if (raw) stdin.setRawMode(false);
+		stdin.pause();
+	}
+}

@@ -1,0 +1,58 @@
+/**
+ * USER as Docker resolves it (moby/sys/user GetExecUser): names from the guest's own /etc/passwd
+ * and /etc/group; a number that no entry has is taken as it is, with group 0.
+ */
+import { NodebuildError } from "../errors.ts";
+
+export interface ResolvedUser {
+	readonly uid: number;
+	readonly gid: number;
+	readonly groups: readonly number[];
+	readonly home: string;
+}
+
+const NUMBER = /^\d+$/;
+
+function entries(text: string): string[][] {
+	return text
+		.split("\n")
+		.filter((line) => line !== "" && !line.startsWith("#"))
+		.map((line) => line.split(":"));
+}
+
+/** @throws NodebuildError STEP_FAILED for a name that the guest does not have. */
+export function resolveUser(spec: string, passwd: string, group: string): ResolvedUser {
+	const [userPart = "", groupPart] = spec.split(":", 2);
+	const wanted = userPart === "" ? "0" : userPart;
+	const account = entries(passwd).find(([name, , uid]) => name === wanted || (NUMBER.test(wanted) && uid === wanted));
+	if (account === undefined && !NUMBER.test(wanted)) throw unknown("user", wanted, "passwd");
+	const uid = Number(account?.[2] ?? wanted);
+	const home = account?.[5] === undefined || account[5] === "" ? "/" : account[5];
+	if (groupPart !== undefined && groupPart !== "") {
+		return { uid, gid: resolveGroup(groupPart, group), groups: [], home };
+	}
+	const name = account?.[0];
+	const groups =
+		name === undefined
+			? []
+			: entries(group)
+					.filter(([, , , members]) => (members ?? "").split(",").includes(name))
+					.map(([, , gid]) => Number(gid));
+	return { uid, gid: Number(account?.[3] ?? 0), groups, home };
+}
+
+/** @throws NodebuildError STEP_FAILED for a name that the guest does not have. */
+export function resolveGroup(wanted: string, group: string): number {
+	const row = entries(group).find(([name, , gid]) => name === wanted || (NUMBER.test(wanted) && gid === wanted));
+	if (row !== undefined) return Number(row[2]);
+	if (NUMBER.test(wanted)) return Number(wanted);
+	throw unknown("group", wanted, "group");
+}
+
+function unknown(what: string, name: string, file: string): NodebuildError {
+	return new NodebuildError({
+		code: "STEP_FAILED",
+		message: `unable to find ${what} ${name}: no matching entries in the machine's /etc/${file}`,
+		hint: `create it in an earlier step, e.g. RUN ${what === "user" ? "useradd -m" : "groupadd"} ${name}`,
+	});
+}

@@ -1,0 +1,105 @@
+/** The QEMU command line as a function of what is asked for. Pure, so it can be read and tested. */
+import type { MachineSpec } from "../types.ts";
+import { MANAGEMENT_ADDRESS, MANAGEMENT_MAC, PRIMARY_MAC, TOOLS_SERIAL } from "./names.ts";
+
+export type Accelerator = "kvm" | "tcg";
+
+export interface QemuFiles {
+	/** qcow2 overlay that the machine writes to. */
+	readonly disk: string;
+	readonly diskNode: string;
+	/** FAT image labelled CIDATA for cloud-init's NoCloud. */
+	readonly seed: string;
+	/** Raw tar archive with what our own sshd needs. */
+	readonly tools: string;
+	readonly console: string;
+	/** Direct kernel boot, for a disk that has no boot loader yet. */
+	readonly kernel?: { readonly image: string; readonly initrd: string; readonly append: string };
+	/** UEFI firmware image; BIOS when absent. */
+	readonly firmware?: string;
+}
+
+/** `max` is not the fastest CPU model under emulation: docs/performance.md. */
+const TCG_CPU = "EPYC";
+
+/** Commas in values are doubled (qemu(1), "-drive"). */
+function value(text: string): string {
+	return text.replaceAll(",", ",,");
+}
+
+export function qemuArguments(spec: MachineSpec, files: QemuFiles, accelerator: Accelerator): string[] {
+	return [
+		...["-name", "nodebuild", "-nodefaults", "-no-user-config"],
+		...["-machine", "q35,vmport=off,smm=off", ...acceleration(accelerator)],
+		...["-m", String(spec.memory), "-smp", String(spec.cpus)],
+		...["-display", "none", "-vga", "none", "-rtc", "base=utc"],
+		...["-chardev", `file,id=console,path=${value(files.console)},append=on`, "-serial", "chardev:console"],
+		...["-chardev", "stdio,id=qmp,signal=off", "-mon", "chardev=qmp,mode=control"],
+		...firmware(files),
+		...disks(files),
+		...network(spec),
+		...["-device", "virtio-rng-pci,bus=pcie.0,addr=0x8"],
+		...["-device", "vmgenid,guid=auto"],
+		...["-device", "pcie-root-port,id=port0,chassis=1,bus=pcie.0,addr=0x9"],
+		...["-device", "pcie-root-port,id=port1,chassis=2,bus=pcie.0,addr=0xa"],
+		...kernel(files),
+	];
+}
+
+function acceleration(accelerator: Accelerator): string[] {
+	if (accelerator === "kvm") return ["-accel", "kvm", "-cpu", "host"];
+	return ["-accel", "tcg,thread=multi,tb-size=512", "-cpu", TCG_CPU];
+}
+
+function firmware(files: QemuFiles): string[] {
+	if (files.firmware === undefined) return [];
+	return ["-drive", `if=pflash,format=raw,readonly=on,file=${value(files.firmware)}`];
+}
+
+/** Options of the node over an overlay file; the same ones are used when an overlay is added later. */
+export function diskNodeOptions(node: string, file: string): Record<string, unknown> {
+	return {
+		driver: "qcow2",
+		"node-name": node,
+		discard: "unmap",
+		// An overlay is only renamed into the store after an explicit fsync of ours.
+		cache: { direct: false, "no-flush": true },
+		file: { driver: "file", filename: file, discard: "unmap", locking: "off", cache: { "no-flush": true } },
+	};
+}
+
+function disks(files: QemuFiles): string[] {
+	const readOnly = (node: string, file: string): string =>
+		JSON.stringify({
+			driver: "raw",
+			"node-name": node,
+			"read-only": true,
+			file: { driver: "file", filename: file, locking: "off" },
+		});
+	return [
+		...["-blockdev", JSON.stringify(diskNodeOptions(files.diskNode, files.disk))],
+		...["-device", `virtio-blk-pci,id=disk,drive=${files.diskNode},bus=pcie.0,addr=0x3,bootindex=0`],
+		...["-blockdev", readOnly("seed", files.seed)],
+		...["-device", "virtio-blk-pci,drive=seed,bus=pcie.0,addr=0x4,serial=nodebuild-seed"],
+		...["-blockdev", readOnly("tools", files.tools)],
+		...["-device", `virtio-blk-pci,drive=tools,bus=pcie.0,addr=0x5,serial=${TOOLS_SERIAL}`],
+	];
+}
+
+function network(spec: MachineSpec): string[] {
+	const forwards = (spec.forwards ?? []).map(
+		(forward) => `,hostfwd=${forward.protocol}:127.0.0.1:${forward.host}-:${forward.guest}`,
+	);
+	const management = `user,id=management,restrict=on,net=10.0.3.0/24,hostfwd=tcp:127.0.0.1:0-${MANAGEMENT_ADDRESS}:22`;
+	return [
+		...["-netdev", `user,id=primary${forwards.join("")}`],
+		...["-device", `virtio-net-pci,netdev=primary,mac=${PRIMARY_MAC},bus=pcie.0,addr=0x6,romfile=`],
+		...["-netdev", management],
+		...["-device", `virtio-net-pci,netdev=management,mac=${MANAGEMENT_MAC},bus=pcie.0,addr=0x7,romfile=`],
+	];
+}
+
+function kernel(files: QemuFiles): string[] {
+	if (files.kernel === undefined) return [];
+	return ["-kernel", files.kernel.image, "-initrd", files.kernel.initrd, "-append", files.kernel.append];
+}

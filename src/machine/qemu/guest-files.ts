@@ -1,0 +1,162 @@
+/**
+ * What we bring into a machine: an sshd of our own that no step of a Nodefile can break.
+ *
+ * It runs in a network namespace that holds nothing but the management card, and in a mount
+ * namespace with a private /etc: its keys never lie on the guest's disk or in its visible files,
+ * and hardening (firewalls, PAM, sshd_config, a locked root, /etc/passwd edited) cannot lock us
+ * out. Commands are run in the namespaces of process 1, see guest/command.ts.
+ */
+import { GENERATOR_PATH, MANAGEMENT_ADDRESS, MANAGEMENT_MAC, TOOLS_SERIAL, UNIT_NAME } from "./names.ts";
+
+/** Shell that sets $disk to the block device with the tools archive; one line, no single quotes. */
+const FIND_TOOLS = `for entry in /sys/block/*; do [ "$(cat "$entry/serial" 2>/dev/null)" = ${TOOLS_SERIAL} ] && disk=/dev/\${entry##*/}; done`;
+
+/** Starts our sshd; used by the unit and, on a first boot, by cloud-init. */
+const LAUNCH = `${FIND_TOOLS}; tar -xOf "$disk" start | exec unshare --net --mount --propagation slave /bin/sh -s "$disk"`;
+
+/** Runs in the new namespaces; `$1` is the device of the tools archive. */
+export const START_SCRIPT = `set -eu
+disk=$1
+nic=
+while [ -z "$nic" ]; do
+	for file in /sys/class/net/*/address; do
+		[ "$(cat "$file" 2>/dev/null)" = ${MANAGEMENT_MAC} ] || continue
+		nic=\${file%/address}
+		nic=\${nic##*/}
+		# udev may be renaming the card at this moment: look again
+		nsenter -t 1 -n ip link set "$nic" netns $$ 2>/dev/null || nic=
+	done
+	[ -n "$nic" ] || sleep 0.1
+done
+ip link set lo up
+ip addr add ${MANAGEMENT_ADDRESS}/24 dev "$nic"
+ip link set "$nic" up
+mount -t tmpfs -o mode=755 tmpfs /etc
+tar -xf "$disk" -C /etc
+for file in ld.so.cache ld-musl-x86_64.path ssl/openssl.cnf pki/tls/openssl.cnf selinux/config; do
+	if nsenter -t 1 -m test -f "/etc/$file"; then
+		mkdir -p "/etc/\${file%/*}" 2>/dev/null || true
+		nsenter -t 1 -m cat "/etc/$file" > "/etc/$file" || true
+	fi
+done
+mount -t tmpfs -o mode=755 tmpfs /run
+mkdir -p /run/sshd /var/empty 2>/dev/null || true
+exec /usr/sbin/sshd -D -e -f /etc/ssh/sshd_config < /dev/null
+`;
+
+export const SSHD_CONFIG = `Port 22
+ListenAddress ${MANAGEMENT_ADDRESS}
+HostKey /etc/ssh/host_key
+AuthorizedKeysFile /etc/ssh/authorized_keys
+StrictModes no
+PermitRootLogin prohibit-password
+PasswordAuthentication no
+ChallengeResponseAuthentication no
+UsePAM no
+UseDNS no
+PrintMotd no
+PrintLastLog no
+PidFile none
+LogLevel ERROR
+MaxSessions 100
+AllowTcpForwarding no
+X11Forwarding no
+`;
+
+export const PASSWD = `root:x:0:0:root:/root:/bin/sh
+sshd:x:65533:65533:sshd:/run/sshd:/usr/sbin/nologin
+`;
+export const SHADOW = `root:*:19000:0:99999:7:::
+sshd:*:19000:0:99999:7:::
+`;
+export const GROUP = `root:x:0:
+tty:x:5:
+sshd:x:65533:
+`;
+export const NSSWITCH = `passwd: files
+group: files
+shadow: files
+`;
+
+/**
+ * Units that would disturb a build: package managers' own jobs take locks and change files,
+ * tmpfiles-clean deletes from /tmp after a clock jump, tmp.mount hides /tmp of earlier layers.
+ */
+const DISTURBING = [
+	...["apt-daily.timer", "apt-daily.service", "apt-daily-upgrade.timer", "apt-daily-upgrade.service"],
+	...["unattended-upgrades.service", "packagekit.service", "dnf-makecache.timer", "dnf-makecache.service"],
+	...["dnf-automatic.timer", "dnf-automatic-install.timer", "dnf5-automatic.timer", "man-db.timer"],
+	...["dpkg-db-backup.timer", "logrotate.timer", "fstrim.timer", "e2scrub_all.timer", "snapd.seeded.service"],
+	...["systemd-tmpfiles-clean.timer", "tmp.mount"],
+];
+
+/** Once it has run on a machine's first boot, cloud-init has nothing to do while it is being built. */
+const CLOUD_INIT = [
+	...["cloud-init-local.service", "cloud-init.service", "cloud-init-main.service", "cloud-init-network.service"],
+	...["cloud-config.service", "cloud-final.service", "cloud-init-hotplugd.socket"],
+];
+
+/** systemd.generator(7): runs at each boot, writes to /run only. */
+export const GENERATOR = `#!/bin/sh
+# Part of a build in progress (nodebuild); sealing the image removes this file.
+normal=$1 early=$2
+for unit in ${DISTURBING.join(" ")}; do
+	ln -sf /dev/null "$early/$unit"
+done
+if [ ! -e /run/cloud-init/status.json ]; then
+	for unit in ${CLOUD_INIT.join(" ")}; do
+		ln -sf /dev/null "$early/$unit"
+	done
+fi
+mkdir -p /run/tmpfiles.d "$normal/sysinit.target.wants"
+printf 'q /tmp 1777 root root -\\nq /var/tmp 1777 root root -\\n' > /run/tmpfiles.d/tmp.conf
+cat > "$normal/${UNIT_NAME}" <<'UNIT'
+[Unit]
+Description=Build access of nodebuild
+DefaultDependencies=no
+After=local-fs.target systemd-udev-trigger.service systemd-sysctl.service
+[Service]
+ExecStart=/bin/sh -c '${LAUNCH.replaceAll("$", "$$$$").replaceAll("%", "%%")}'
+Restart=on-failure
+RestartSec=1
+OOMScoreAdjust=-900
+KillMode=process
+UNIT
+ln -sf "../${UNIT_NAME}" "$normal/sysinit.target.wants/${UNIT_NAME}"
+`;
+
+/** Shell that cloud-init runs early on the first boot of a machine that is to be built on. */
+const FIRST_BOOT_BUILD = `${FIND_TOOLS}
+mkdir -p ${GENERATOR_PATH.slice(0, GENERATOR_PATH.lastIndexOf("/"))}
+tar -xOf "$disk" generator > ${GENERATOR_PATH}
+chmod 755 ${GENERATOR_PATH}
+systemctl daemon-reload
+systemctl stop --no-block ${DISTURBING.filter((unit) => unit !== "tmp.mount").join(" ")} 2>/dev/null
+systemctl start --no-block ${UNIT_NAME}
+`;
+
+/** The same for a throwaway machine: nothing is written to its disk. */
+const FIRST_BOOT_RUN = `systemd-run --quiet --no-block --collect --unit=${UNIT_NAME} --property=KillMode=process /bin/sh -c '${LAUNCH}'
+`;
+
+export type SeedPurpose = "build" | "run";
+
+/** cloud-init's user-data. JSON is YAML, and quotes itself. */
+export function userData(purpose: SeedPurpose): string {
+	const build = {
+		users: [],
+		// Thrown away by sealing; RSA keys take seconds to make in an emulated guest.
+		ssh_genkeytypes: ["ed25519"],
+		locale: false,
+		package_update: false,
+		package_upgrade: false,
+		apt: { preserve_sources_list: true },
+		bootcmd: [["sh", "-c", FIRST_BOOT_BUILD]],
+	};
+	const throwaway = { bootcmd: [["sh", "-c", FIRST_BOOT_RUN]] };
+	return `#cloud-config\n${JSON.stringify(purpose === "build" ? build : throwaway, undefined, 1)}\n`;
+}
+
+export function metaData(instance: string, hostname: string): string {
+	return `${JSON.stringify({ "instance-id": instance, "local-hostname": hostname })}\n`;
+}

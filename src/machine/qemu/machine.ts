@@ -1,0 +1,120 @@
+/** A running QEMU process as a Machine. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { NodebuildError } from "../../errors.ts";
+import type { SshGuest } from "../../guest/guest.ts";
+import { createOverlay } from "../../layers/qcow2.ts";
+import type { Companion } from "../../system/process.ts";
+import type { FrozenDisk, Machine } from "../types.ts";
+import { diskNodeOptions, type QemuFiles } from "./arguments.ts";
+import type { Qmp } from "./qmp.ts";
+
+export interface QemuMachineOptions {
+	readonly qmp: Qmp;
+	readonly process: Companion;
+	readonly files: QemuFiles;
+	readonly folder: string;
+	readonly virtualSize: number;
+}
+
+/** Milliseconds a guest may take to power itself off. */
+const POWER_OFF_TIMEOUT = 120_000;
+
+export class QemuMachine implements Machine {
+	readonly #options: QemuMachineOptions;
+	readonly ports = new Map<string, number>();
+	/** Resolves when the QEMU process is gone. */
+	readonly gone: Promise<void>;
+	managementPort = 0;
+	ended = false;
+	#guest: SshGuest | undefined;
+	#overlay = 0;
+
+	constructor(options: QemuMachineOptions) {
+		this.#options = options;
+		this.gone = options.process.exited.then(() => {
+			this.ended = true;
+		});
+	}
+
+	get guest(): SshGuest {
+		if (this.#guest !== undefined) return this.#guest;
+		throw new NodebuildError({ code: "INTERNAL", message: "the machine is not connected yet" });
+	}
+
+	get activeDisk(): string {
+		return join(this.#options.folder, `disk-${this.#overlay}.qcow2`);
+	}
+
+	attachGuest(guest: SshGuest): void {
+		this.#guest = guest;
+	}
+
+	/** Ask QEMU which host ports the kernel chose ("info usernet"). */
+	async readPorts(): Promise<void> {
+		const text = await this.#options.qmp.human("info usernet");
+		let hub = "";
+		for (const line of text.split("\n")) {
+			hub = /^Hub .*\((\w+)\)|^VLAN.*\((\w+)\)/.exec(line)?.[1] ?? hub;
+			const row = /^\s+(TCP|UDP)\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+(\S+)\s+(\d+)/.exec(line);
+			if (row === null) continue;
+			const [, protocol = "", host = "", address = "", port = ""] = row;
+			if (address === "10.0.3.15") this.managementPort = Number(host);
+			else this.ports.set(`${port}/${protocol.toLowerCase()}`, Number(host));
+		}
+		if (this.managementPort !== 0) return;
+		throw new NodebuildError({
+			code: "MACHINE_START",
+			message: "QEMU did not tell the forwarded SSH port",
+			details: text.split("\n"),
+		});
+	}
+
+	async freeze(nextBackingName: string): Promise<FrozenDisk> {
+		const { qmp, folder, virtualSize } = this.#options;
+		const frozen = this.activeDisk;
+		const from = `disk-${this.#overlay}`;
+		const next = `disk-${this.#overlay + 1}`;
+		const file = join(folder, `${next}.qcow2`);
+		await createOverlay({ file, backingName: nextBackingName, backingFormat: "qcow2", virtualSize });
+		await qmp.execute("blockdev-add", { ...diskNodeOptions(next, file), backing: null });
+		const start = performance.now();
+		// Drains requests, flushes the old overlay's metadata and switches, all in one.
+		await qmp.execute("blockdev-snapshot", { node: from, overlay: next });
+		this.#overlay += 1;
+		return { file: frozen, stopped: performance.now() - start };
+	}
+
+	async powerOff(): Promise<void> {
+		const timer = setTimeout(() => this.#options.process.kill("SIGKILL"), POWER_OFF_TIMEOUT);
+		await this.gone;
+		clearTimeout(timer);
+	}
+
+	async quit(): Promise<void> {
+		// QEMU flushes its caches before it ends; an error means that it has ended already.
+		await this.#options.qmp.execute("quit").catch(() => undefined);
+		await this.gone;
+	}
+
+	async kill(): Promise<void> {
+		this.#guest?.abandon();
+		this.#options.process.kill("SIGKILL");
+		await this.gone;
+	}
+
+	async consoleTail(lines: number): Promise<readonly string[]> {
+		const text = await readFile(this.#options.files.console, "utf8").catch(() => "");
+		return cleanConsole(text).slice(-lines);
+	}
+}
+
+/** Console text as lines: escape sequences of firmware and boot loader removed, blank lines dropped. */
+export function cleanConsole(text: string): string[] {
+	// biome-ignore lint/suspicious/noControlCharactersInRegex: terminal escape sequences start with ESC
+	const plain = text.replace(/\u001b(?:\[[0-9;?=]*[A-Za-z]|[()][A-Z0-9]|[=>c])/g, "");
+	return plain
+		.split(/\r?\n|\r/)
+		.map((line) => line.trimEnd())
+		.filter((line) => line !== "");
+}

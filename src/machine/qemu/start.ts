@@ -1,0 +1,126 @@
+/** Bring up a QEMU machine from a disk and wait until one can work in it. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { NodebuildError } from "../../errors.ts";
+import { SshGuest } from "../../guest/guest.ts";
+import { type ReadinessWarning, waitUntilReady } from "../../guest/readiness.ts";
+import { generateKeyPair } from "../../guest/ssh.ts";
+import { createOverlay } from "../../layers/qcow2.ts";
+import { startCompanion } from "../../system/process.ts";
+import type { Machine, MachineDisk, MachineSpec } from "../types.ts";
+import type { Accelerator, QemuFiles } from "./arguments.ts";
+import { qemuArguments } from "./arguments.ts";
+import type { SeedPurpose } from "./guest-files.ts";
+import { QemuMachine } from "./machine.ts";
+import { Qmp } from "./qmp.ts";
+import { writeSeed, writeTools } from "./seed.ts";
+
+export interface StartOptions {
+	readonly spec: MachineSpec;
+	readonly disk: MachineDisk;
+	/** Private folder for overlays, seeds and logs; its owner removes it. */
+	readonly folder: string;
+	readonly qemu: string;
+	readonly accelerator: Accelerator;
+	/** "build": our access lasts over reboots (a file on the disk); "run": nothing is written. */
+	readonly purpose: SeedPurpose;
+	/** cloud-init has work to do and is waited for. */
+	readonly firstBoot: boolean;
+	readonly kernel?: QemuFiles["kernel"];
+	readonly firmware?: string;
+	readonly signal?: AbortSignal;
+	readonly onNote?: (note: string) => void;
+	readonly onWarning?: (warning: ReadinessWarning) => void;
+}
+
+/** Milliseconds until a guest must answer over SSH. */
+const BOOT_TIMEOUT = { kvm: 180_000, tcg: 600_000 } as const;
+
+/**
+ * @throws NodebuildError MACHINE_START when QEMU does not run, MACHINE_NOT_READY with the console's
+ * last lines when the guest does not come up, INTERRUPTED.
+ */
+export async function startMachine(options: StartOptions): Promise<Machine> {
+	const { folder, spec } = options;
+	const client = generateKeyPair("nodebuild");
+	const host = generateKeyPair("nodebuild-host");
+	const disk = join(folder, "disk-0.qcow2");
+	const [seed, tools] = await Promise.all([
+		writeSeed(folder, {
+			purpose: options.purpose,
+			instance: "nodebuild-1",
+			hostname: spec.hostname ?? "localhost",
+		}),
+		writeTools(folder, { hostKey: host.private, authorized: client.public }),
+		createOverlay({
+			file: disk,
+			backingName: options.disk.backingName,
+			backingFormat: "qcow2",
+			virtualSize: options.disk.virtualSize,
+		}),
+	]);
+	const files: QemuFiles = {
+		disk,
+		diskNode: "disk-0",
+		seed,
+		tools,
+		console: join(folder, "console.log"),
+		...(options.kernel === undefined ? {} : { kernel: options.kernel }),
+		...(options.firmware === undefined ? {} : { firmware: options.firmware }),
+	};
+	const stderrFile = join(folder, "qemu.log");
+	const process = startCompanion(options.qemu, qemuArguments(spec, files, options.accelerator), {
+		stderrFile,
+		cwd: folder,
+	});
+	const qmp = new Qmp(process.stdout, process.stdin);
+	const machine = new QemuMachine({ qmp, process, files, folder, virtualSize: options.disk.virtualSize });
+	try {
+		await qmp.negotiate();
+		await machine.readPorts();
+		options.onNote?.("waiting for SSH");
+		const guest = await SshGuest.connect({
+			target: { host: "127.0.0.1", port: machine.managementPort, key: client.private, hostKey: host.public },
+			gone: machine.gone,
+			bootTimeout: BOOT_TIMEOUT[options.accelerator],
+			...(options.signal === undefined ? {} : { signal: options.signal }),
+		});
+		machine.attachGuest(guest);
+		options.onNote?.(options.firstBoot ? "waiting for cloud-init" : "waiting for the system");
+		for (const warning of await waitUntilReady(guest, options.firstBoot)) options.onWarning?.(warning);
+		return machine;
+	} catch (error) {
+		const failure = await explain(error, machine, stderrFile);
+		await machine.kill();
+		throw failure;
+	}
+}
+
+async function explain(error: unknown, machine: QemuMachine, stderrFile: string): Promise<unknown> {
+	if (!(error instanceof NodebuildError) || error.code === "INTERRUPTED") return error;
+	const said = await readFile(stderrFile, "utf8").catch(() => "");
+	const console = await machine.consoleTail(15);
+	const ended = machine.ended;
+	return new NodebuildError({
+		code: ended && error.code === "MACHINE_LOST" ? "MACHINE_START" : error.code,
+		message: ended ? `the machine did not start: QEMU ended (${error.message})` : error.message,
+		...(error.hint === undefined
+			? { hint: 'see "nodebuild doctor" for what this machine lacks' }
+			: { hint: error.hint }),
+		details: [
+			...error.details,
+			...(said === ""
+				? []
+				: [
+						"QEMU said:",
+						...said
+							.trimEnd()
+							.split("\n")
+							.slice(-5)
+							.map((line) => `  ${line}`),
+					]),
+			...(console.length === 0 ? [] : ["the guest's console ended with:", ...console.map((line) => `  ${line}`)]),
+		],
+		cause: error,
+	});
+}
