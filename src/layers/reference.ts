@@ -41,15 +41,18 @@ export function formatReference({ name, tag }: Reference): string {
 	return `${name}:${tag}`;
 }
 
-/** Edit distance of two words (Levenshtein). */
+/** Edit distance of two words, two letters in the wrong order counted as one mistake. */
 function distance(a: string, b: string): number {
-	let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+	let before: readonly number[] = [];
+	let row: readonly number[] = Array.from({ length: b.length + 1 }, (_, index) => index);
 	for (let i = 0; i < a.length; i++) {
 		const next = [i + 1];
 		for (let j = 0; j < b.length; j++) {
 			const replaced = (row[j] ?? 0) + (a[i] === b[j] ? 0 : 1);
-			next.push(Math.min(replaced, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
+			const swapped = i > 0 && j > 0 && a[i] === b[j - 1] && a[i - 1] === b[j] ? (before[j - 1] ?? 0) + 1 : replaced;
+			next.push(Math.min(replaced, swapped, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
 		}
+		before = row;
 		row = next;
 	}
 	return row[b.length] ?? 0;

@@ -8,6 +8,7 @@ import { ownedName, ownerGone, ownerOfName } from "../system/owner.ts";
 import { type BaseStore, createBaseStore } from "./base-store.ts";
 import { createImageStore, type ImageStore } from "./image-store.ts";
 import { createLayerStore, type LayerStore } from "./layer-store.ts";
+import { createEpochs, type Epochs } from "./epochs.ts";
 import { createMarks } from "./marks.ts";
 import { type StorePaths, storePaths } from "./paths.ts";
 import type { PrunePolicy } from "./prune.ts";
@@ -26,6 +27,7 @@ export interface Store extends AsyncDisposable {
 	readonly layers: LayerStore;
 	readonly bases: BaseStore;
 	readonly images: ImageStore;
+	readonly epochs: Epochs;
 	/** For unfinished downloads, which a later run resumes. */
 	readonly downloadsDir: string;
 	/** A lock between processes; any text may be its name. Not reentrant. */
@@ -65,7 +67,7 @@ async function create(paths: StorePaths): Promise<void> {
 		await mkdir(folder, { recursive: true, mode: 0o700 });
 	}
 	// Last, so that a store with a version is whole.
-	await writeFileAtomic(paths.version, `${STORE_VERSION}\n`);
+	await writeFileAtomic(paths.version, `${STORE_VERSION}\n`, { durable: true });
 }
 
 async function requireVersion(paths: StorePaths): Promise<void> {
@@ -122,6 +124,7 @@ export async function openStore(home: string): Promise<Store> {
 		layers: createLayerStore(paths, marks),
 		bases: createBaseStore(paths, marks),
 		images: createImageStore(paths, marks),
+		epochs: createEpochs(home),
 		downloadsDir: paths.downloads,
 		lock: (name, options) => acquire(paths.lock(`build:${name}`), options),
 		workDir: () => makeWorkDir(paths),

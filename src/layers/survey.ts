@@ -1,14 +1,14 @@
 /** A look over the whole store: what lies in it, how large it is, what is damaged, and pruning. */
 import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { diskUsage } from "../system/files.ts";
+import { diskUsage, exists } from "../system/files.ts";
 import { discard, lastUse, readAll, readParent, standsOn, takeAway } from "./entries.ts";
 import { locked, type Marks, markId } from "./marks.ts";
 import type { DiskKind, StorePaths } from "./paths.ts";
 import { choosePruned, type PruneItem, type PrunePolicy } from "./prune.ts";
 import type { Entry } from "./records.ts";
 import { formatReference } from "./reference.ts";
-import { readTags } from "./tags.ts";
+import { readTags, removeTag } from "./tags.ts";
 
 export interface PrunedEntry {
 	readonly kind: DiskKind | "damaged" | "download";
@@ -165,6 +165,13 @@ async function staleDownloads(paths: StorePaths): Promise<readonly PrunedEntry[]
 	return found;
 }
 
+/** Names of images that are gone mean nothing any more. */
+async function dropEmptyTags(paths: StorePaths): Promise<void> {
+	for (const { reference, record } of await readTags(paths)) {
+		if (!(await exists(paths.entry("images", record.key)))) await removeTag(paths, reference);
+	}
+}
+
 /**
  * Remove what the policy gives up, damaged entries in any case, never what a running process uses.
  * The store is locked only while folders are renamed away; the removing itself comes after.
@@ -181,7 +188,10 @@ export async function prune(paths: StorePaths, marks: Marks, policy: PrunePolicy
 			...choosePruned(items, policy, inUse, Date.now()),
 			...(policy.all === true ? await staleDownloads(paths) : []),
 		];
-		if (!dryRun) for (const { id } of chosen) graves.push(await takeAway(paths, join(paths.home, id)));
+		if (!dryRun) {
+			for (const { id } of chosen) graves.push(await takeAway(paths, join(paths.home, id)));
+			await dropEmptyTags(paths);
+		}
 		return chosen.map(({ kind, id, title, size }) => ({ kind, id, title, size }));
 	});
 	for (const grave of graves) await discard(grave);

@@ -1,0 +1,37 @@
+/**
+ * Epochs: what --no-cache does to later builds. A build without cache starts a new epoch for all
+ * builds that begin with the same first step; their keys are made anew, so later builds use its
+ * layers, while images that stand on the old layers stay whole.
+ */
+import { randomBytes } from "node:crypto";
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type Digest, hexOf } from "../digest.ts";
+import { isErrno, writeFileAtomic } from "../system/files.ts";
+
+export interface Epochs {
+	/** The current epoch of a first step, undefined when there never was a new one; `renew` starts one. */
+	of(firstStep: Digest, renew: boolean): Promise<string | undefined>;
+}
+
+export function createEpochs(home: string): Epochs {
+	const folder = join(home, "epochs");
+	const of = async (firstStep: Digest, renew: boolean): Promise<string | undefined> => {
+		const file = join(folder, hexOf(firstStep));
+		if (!renew) return read(file);
+		const epoch = randomBytes(16).toString("hex");
+		await mkdir(folder, { recursive: true, mode: 0o700 });
+		await writeFileAtomic(file, epoch);
+		return epoch;
+	};
+	return { of };
+}
+
+async function read(file: string): Promise<string | undefined> {
+	try {
+		return await readFile(file, "utf8");
+	} catch (error) {
+		if (isErrno(error, "ENOENT")) return undefined;
+		throw error;
+	}
+}
