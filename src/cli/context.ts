@@ -28,8 +28,9 @@ export function hostPlatform(): string {
 	return `linux/${architectures[process.arch] ?? process.arch}`;
 }
 
-export function collect<T>(parse: (text: string) => T): (text: string, previous: readonly T[]) => readonly T[] {
-	return (text, previous) => [...previous, parse(text)];
+/** For an option that may be given several times; undefined when it was not given. */
+export function collect<T>(parse: (text: string) => T): (text: string, previous?: readonly T[]) => readonly T[] {
+	return (text, previous = []) => [...previous, parse(text)];
 }
 
 /** A default from an environment variable, parsed as the option is. */
@@ -96,9 +97,13 @@ export async function withProgress<T>(
 	work: (renderer: Renderer) => Promise<T>,
 ): Promise<T> {
 	const renderer = await createRenderer(flags.quiet === true ? "quiet" : progressOf(flags, io), io);
+	// Said by the renderer, which may be drawing.
+	const say = (): void => renderer.emit({ type: "info", message: "stopping; once more to stop at once" });
+	io.signal.addEventListener("abort", say);
 	try {
 		return await work(renderer);
 	} finally {
+		io.signal.removeEventListener("abort", say);
 		renderer.close();
 	}
 }

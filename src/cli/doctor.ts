@@ -95,10 +95,24 @@ function qemuRow(version: string, accelerator: string): DoctorRow {
 function acceleratorRow(accelerator: string, why: string): DoctorRow {
 	const row = { name: "accelerator", found: `${accelerator.toUpperCase()}: ${why}` };
 	if (accelerator === "kvm") return { ...row, state: "good" };
-	const advice = existsSync("/dev/kvm")
-		? "join the group that owns /dev/kvm (usermod -aG kvm $USER, then log in again), or build with emulation, which is slower"
-		: "switch on virtualization in the firmware, or nested virtualization for this VM; emulation works too, and is slower";
-	return { ...row, state: "poor", advice };
+	return { ...row, state: "poor", advice: `${kvmAdvice()}; emulation gives the same images, slower` };
+}
+
+function kvmAdvice(): string {
+	if (!existsSync("/dev/kvm")) return "switch on virtualization in the firmware, or nested virtualization for this VM";
+	if (!isAccessible("/dev/kvm", constants.R_OK | constants.W_OK)) {
+		return "join the group that owns /dev/kvm: sudo usermod -aG kvm $USER, then log in again";
+	}
+	return "this host's KVM runs no guests: where the host is a VM itself, its hypervisor's nested virtualization is off or incomplete";
+}
+
+function isAccessible(path: string, mode: number): boolean {
+	try {
+		accessSync(path, mode);
+		return true;
+	} catch {
+		return false;
+	}
 }
 
 function find(probe: string, searchPath: readonly string[]): string | undefined {
@@ -140,7 +154,7 @@ function memoryRow(text: string): DoctorRow {
 async function storeRows(home: string): Promise<readonly DoctorRow[]> {
 	const free = await freeSpace(home);
 	const space = { name: "space", found: `${formatBytes(free)} free at ${home}` };
-	const advice = `free some: nodebuild prune --all, or put the store elsewhere with NODEBUILD_HOME`;
+	const advice = "free some: nodebuild prune --all, or put the store elsewhere with NODEBUILD_HOME";
 	const state = free < NEEDED_SPACE ? "missing" : free < COMFORTABLE_SPACE ? "poor" : "good";
 	return [state === "good" ? { ...space, state } : { ...space, state, advice }, storeRow(home)];
 }
@@ -150,9 +164,7 @@ function storeRow(home: string): DoctorRow {
 	const name = "store";
 	let folder = home;
 	while (!existsSync(folder) && folder !== dirname(folder)) folder = dirname(folder);
-	try {
-		accessSync(folder, constants.W_OK | constants.X_OK);
-	} catch {
+	if (!isAccessible(folder, constants.W_OK | constants.X_OK)) {
 		const advice = "make it writable for this user, or set NODEBUILD_HOME to a folder that is";
 		return { name, state: "missing", found: `${folder} is not writable`, advice };
 	}

@@ -27,7 +27,6 @@ for (const stream of [process.stdout, process.stderr]) {
 for (const signal of SIGNALS) {
 	process.on(signal, () => {
 		if (stopped.signal.aborted) process.exit(INTERRUPTED);
-		if (signal === "SIGINT") io.stderr.write("\nstopping; Ctrl-C again to stop at once\n");
 		stopped.abort(new Error(signal));
 	});
 }

@@ -18,12 +18,12 @@ type Pair = readonly [string, string];
 /** The options as commander hands them over. */
 export interface NodefileFlags extends MachineFlags {
 	readonly file?: string;
-	readonly buildArg: readonly (Pair | undefined)[];
-	readonly label: readonly (Pair | undefined)[];
+	readonly buildArg?: readonly (Pair | undefined)[];
+	readonly label?: readonly (Pair | undefined)[];
 	readonly target?: string;
 	readonly cache: boolean;
 	readonly diskSize?: number;
-	readonly baseMap: readonly string[];
+	readonly baseMap?: readonly string[];
 	readonly offline?: boolean;
 	readonly platform?: string;
 }
@@ -34,11 +34,11 @@ export function addNodefileOptions(command: Command, io: Io): Command {
 	command
 		.argument("[context]", "folder that COPY takes files from (default: the Nodefile's folder)")
 		.option("-f, --file <nodefile>", "the Nodefile (default: Nodefile in the context)")
-		.option("--build-arg <name=value>", "value of an ARG; a bare name takes it from the environment", collect(pair), [])
+		.option("--build-arg <name=value>", "value of an ARG; a bare name takes it from the environment", collect(pair))
 		.option("--target <stage>", "stage to build, by name or number (default: the last)")
 		.option("--no-cache", "use no layer of an earlier build")
-		.option("--label <name=value>", "label on the image", collect(pair), [])
-		.option("--base-map <file>", "further base map, asked before the built-in one", collect(String), [])
+		.option("--label <name=value>", "label on the image", collect(pair))
+		.option("--base-map <file>", "further base map, asked before the built-in one", collect(String))
 		.option("--offline", "use only bases that are in the store already")
 		.option("--platform <os/arch>", "platform to build for (default: the host's)", parsePlatform)
 		.option("--disk-size <size>", "size of the image's disk, such as 20G (default: 10G)", parseDiskSize);
@@ -69,7 +69,7 @@ export function nodefileOptions(
 		outputs: build.outputs ?? [],
 		diskSize: flags.diskSize ?? DEFAULT_DISK_SIZE,
 		...machineOf(flags, io),
-		baseMaps: flags.baseMap,
+		baseMaps: flags.baseMap ?? [],
 		offline: flags.offline === true,
 		labels: fromPairs(flags.label),
 		verify: build.verify === true,
@@ -81,7 +81,7 @@ export function nodefileOptions(
 	};
 }
 
-function fromPairs(pairs: readonly (Pair | undefined)[]): Readonly<Record<string, string>> {
+function fromPairs(pairs: readonly (Pair | undefined)[] = []): Readonly<Record<string, string>> {
 	return Object.fromEntries(pairs.filter((pair) => pair !== undefined));
 }
 

@@ -16,7 +16,7 @@ import { parsePlatform } from "../parse.ts";
 import { shortId, table } from "../render/text.ts";
 
 interface Flags extends ProgressFlags {
-	readonly baseMap: readonly string[];
+	readonly baseMap?: readonly string[];
 	readonly platform?: string;
 	readonly offline?: boolean;
 	readonly json?: boolean;
@@ -43,7 +43,7 @@ export function addBases(program: Command, context: CommandContext): void {
 
 function addBaseOptions(command: Command): Command {
 	return command
-		.option("--base-map <file>", "further base map, asked before the built-in one", collect(String), [])
+		.option("--base-map <file>", "further base map, asked before the built-in one", collect(String))
 		.option("--platform <os/arch>", "platform of the base (default: the host's)", parsePlatform)
 		.option("--offline", "use only what is in the store already");
 }
@@ -51,7 +51,7 @@ function addBaseOptions(command: Command): Command {
 function baseOptions(flags: Flags, io: Io, emit: BaseOptions["emit"]): BaseOptions {
 	return {
 		home: homeOf(io),
-		baseMaps: flags.baseMap,
+		baseMaps: flags.baseMap ?? [],
 		platform: flags.platform ?? hostPlatform(),
 		offline: flags.offline === true,
 		signal: io.signal,

@@ -19,8 +19,8 @@ import { OutputTail } from "../render/output-tail.ts";
 import { renderResult, resultJson } from "../render/result.ts";
 
 interface Flags extends NodefileFlags, ProgressFlags {
-	readonly tag: readonly string[];
-	readonly output: readonly OutputRequest[];
+	readonly tag?: readonly string[];
+	readonly output?: readonly OutputRequest[];
 	readonly verify?: boolean;
 	readonly shellOnError?: boolean;
 	readonly iidfile?: string;
@@ -34,7 +34,7 @@ export function addBuild(program: Command, context: CommandContext): void {
 			"Build a bootable image from a Nodefile. Instructions that an earlier build has run are not run again.",
 		);
 	addNodefileOptions(command, context.io)
-		.option("-t, --tag <name[:tag]>", "name of the image; may be given several times", collect(parseTag), [])
+		.option("-t, --tag <name[:tag]>", "name of the image; may be given several times", collect(parseTag))
 		.option(
 			"-o, --output <type=...,dest=...>",
 			"write the image to a file: type=qcow2 or raw",
@@ -63,9 +63,9 @@ async function build(
 				tail.add(event);
 				renderer.emit(event);
 			},
-			{ ...flags, tags: flags.tag, outputs: [] },
+			{ ...flags, tags: flags.tag ?? [], outputs: [] },
 		);
-		const outputs = flags.output.map((request) => withDestination(request, flags.tag, options.nodefile));
+		const outputs = (flags.output ?? []).map((request) => withDestination(request, options.tags, options.nodefile));
 		try {
 			return await backend.build({ ...options, outputs });
 		} catch (error) {
@@ -93,16 +93,17 @@ export function withDestination(request: OutputRequest, tags: readonly string[],
 /** A failing step, with its last output and the ways to look inside, where the build has not said them. */
 function explained(error: unknown, tail: OutputTail, nodefile: string, hadShell: boolean): unknown {
 	if (!(error instanceof NodebuildError) || error.code !== "STEP_FAILED") return error;
-	const look = hadShell ? "" : `\nor build with --shell-on-error to look at the machine as the step left it`;
-	const line = error.at === undefined ? "" : ` at the step of line ${error.at.line}`;
+	const ways = [
+		"the steps before it are kept: the next build goes on here",
+		`look at the machine before this step: nodebuild shell -f ${nodefile}`,
+		...(hadShell ? [] : ["or build with --shell-on-error to look at it as the step left it"]),
+	];
 	return new NodebuildError({
 		code: error.code,
 		message: error.message,
 		details: error.details.length > 0 ? error.details : tail.lines,
 		...(error.at === undefined ? {} : { at: error.at }),
-		hint:
-			error.hint ??
-			`the steps before it are kept: the next build goes on here\nlook inside${line}: nodebuild shell -f ${nodefile}${look}`,
+		hint: error.hint ?? ways.join("\n"),
 		cause: error.cause ?? error,
 	});
 }

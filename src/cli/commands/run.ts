@@ -13,7 +13,7 @@ import {
 import { parsePublish, type Publish } from "../parse.ts";
 
 interface Flags extends MachineFlags {
-	readonly publish: readonly Publish[];
+	readonly publish?: readonly Publish[];
 	readonly publishAll?: boolean;
 	readonly ssh?: boolean;
 	readonly console?: boolean;
@@ -30,7 +30,7 @@ export function addRun(program: Command, context: CommandContext): void {
 		.argument("[command...]", "command to run in the machine, after -- where it has options of its own")
 		.option("--ssh", "open a shell in the machine; it ends with the shell")
 		.option("--console", "attach this terminal to the machine's serial console")
-		.option("-p, --publish <host:guest>", "forward a port of 127.0.0.1 to the machine", collect(parsePublish), [])
+		.option("-p, --publish <host:guest>", "forward a port of 127.0.0.1 to the machine", collect(parsePublish))
 		.option("-P, --publish-all", "forward every port that the image EXPOSEs to a free port of 127.0.0.1")
 		.passThroughOptions();
 	addMachineOptions(command).action((image: string, words: readonly string[], _flags: Flags, self: Command) =>
@@ -69,7 +69,7 @@ async function run(
 			home: homeOf(io),
 			image,
 			...machineOf(flags, io),
-			publish: flags.publish,
+			publish: flags.publish ?? [],
 			publishAll: flags.publishAll === true,
 			ssh: flags.ssh === true,
 			console: flags.console === true,

@@ -11,6 +11,11 @@ function stepView(step: Step): Record<string, unknown> {
 	return { stage, index, count, title, key, file: at.file, line: at.line };
 }
 
+/** Output comes often: its step is named by its position alone. */
+function outputView(step: Step, stream: string, data: Uint8Array): object {
+	return { type: "step-output", step: { stage: step.stage, index: step.index }, stream, ...bytesView(data) };
+}
+
 /** How many bytes at the end begin a UTF-8 character that is not there as a whole. */
 function incompleteTail(data: Uint8Array): number {
 	for (let back = 1; back <= Math.min(3, data.length); back++) {
@@ -68,14 +73,14 @@ export class JsonRenderer implements Renderer {
 		const tail = incompleteTail(whole);
 		const head = whole.subarray(0, whole.length - tail);
 		if (tail > 0) this.#tails.set(id, { step, stream, data: Uint8Array.from(whole.subarray(whole.length - tail)) });
-		if (head.length > 0) this.#write({ type: "step-output", step: stepView(step), stream, ...bytesView(head) });
+		if (head.length > 0) this.#write(outputView(step, stream, head));
 	}
 
 	#flush(prefix: string): void {
 		for (const [id, { step, stream, data }] of this.#tails) {
 			if (!id.startsWith(prefix)) continue;
 			this.#tails.delete(id);
-			this.#write({ type: "step-output", step: stepView(step), stream, ...bytesView(data) });
+			this.#write(outputView(step, stream, data));
 		}
 	}
 

@@ -1,6 +1,6 @@
 /** The lines at the bottom of a terminal that are drawn again and again, below what has scrolled by. */
 import type { TextOutput } from "../io.ts";
-import { displayWidth, truncate } from "./text.ts";
+import { displayRows, truncate } from "./text.ts";
 
 /** Erase from the cursor to the end of the screen. */
 const ERASE_BELOW = "\u001b[J";
@@ -37,7 +37,7 @@ export class LiveRegion {
 	/** A terminal that became narrower has wrapped what we drew: count rows by its width of now. */
 	#takeBack(): string {
 		if (this.#drawn.length === 0) return "";
-		const rows = this.#drawn.reduce((sum, line) => sum + Math.max(1, Math.ceil(displayWidth(line) / this.columns)), 0);
+		const rows = this.#drawn.reduce((sum, line) => sum + displayRows(line, this.columns), 0);
 		return `\u001b[${rows}A\r${ERASE_BELOW}`;
 	}
 }

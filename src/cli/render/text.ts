@@ -46,6 +46,21 @@ export function displayWidth(text: string): number {
 	return width;
 }
 
+/** Rows that a text takes on a terminal of so many columns; a wide character is never split over two. */
+export function displayRows(text: string, columns: number): number {
+	let rows = 1;
+	let column = 0;
+	for (const character of text) {
+		const width = widthOfCharacter(character);
+		if (column + width > columns) {
+			rows++;
+			column = 0;
+		}
+		column += width;
+	}
+	return rows;
+}
+
 /** The text cut to at most `columns` columns, with an ellipsis where something is missing. */
 export function truncate(text: string, columns: number): string {
 	if (displayWidth(text) <= columns) return text;

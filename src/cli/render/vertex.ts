@@ -28,10 +28,14 @@ export type VertexEvent =
 	| ({ readonly kind: "failed"; readonly milliseconds: number; readonly message: string } & About)
 	| { readonly kind: "said"; readonly text: string; readonly warning: boolean };
 
+function title(text: string): string {
+	return cleanLine(oneLine(text)).replaceAll("\t", " ");
+}
+
 /** "[3/7] RUN apt-get update"; in a later stage "[stage-1 3/7] ...". */
 function stepName(step: Step): string {
 	const stage = step.stage === 0 ? "" : `stage-${step.stage} `;
-	return `[${stage}${step.index}/${step.count}] ${cleanLine(oneLine(step.title)).replaceAll("\t", " ")}`;
+	return `[${stage}${step.index}/${step.count}] ${title(step.title)}`;
 }
 
 export function stepId(step: Step): string {
@@ -48,7 +52,7 @@ export function vertexEvent(event: BuildEvent): VertexEvent {
 function ofTask(event: Extract<BuildEvent, { id: string }>, about: About): VertexEvent {
 	switch (event.type) {
 		case "task-start":
-			return { kind: "start", id: about.id, name: cleanLine(oneLine(event.title)) };
+			return { kind: "start", id: about.id, name: title(event.title) };
 		case "task-progress":
 			return { kind: "progress", ...about, text: progressText(event) };
 		case "task-log":

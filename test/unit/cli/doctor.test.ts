@@ -1,0 +1,139 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { TOOLS } from "../../../scripts/setup/host-tools.mjs";
+import type { DoctorRow } from "../../../src/cli/backend.ts";
+import { examine, type HostFacts } from "../../../src/cli/doctor.ts";
+import { readEnvironment } from "../../../src/system/env.ts";
+import { cli } from "./harness.ts";
+
+let folder: string;
+beforeEach(() => {
+	folder = mkdtempSync(join(tmpdir(), "nodebuild-doctor-"));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function program(name: string, script: string): string {
+	const path = join(folder, name);
+	writeFileSync(path, `#!/bin/sh\n${script}\n`);
+	chmodSync(path, 0o755);
+	return path;
+}
+
+function facts(over: Partial<HostFacts> = {}, env: Record<string, string> = {}): HostFacts {
+	return {
+		environment: readEnvironment({ HOME: folder, NODEBUILD_ACCEL: "tcg", ...env }),
+		nodeVersion: "20.19.0",
+		searchPath: [folder],
+		osRelease: "ID=debian\nVERSION_CODENAME=bookworm\n",
+		memoryInfo: "MemTotal: 9000000 kB\nMemAvailable:    8000000 kB\n",
+		...over,
+	};
+}
+
+async function rowOf(name: string, host: HostFacts, home = join(folder, "store")): Promise<DoctorRow | undefined> {
+	const rows = await examine(host, home, new AbortController().signal);
+	return rows.find((row) => row.name === name);
+}
+
+describe("doctor", () => {
+	it("says for each tool that is missing which package has it", async () => {
+		for (const tool of TOOLS.filter(({ probe, need }) => !probe.includes("/") && need === "start")) {
+			if (tool.alternatives !== undefined) continue;
+			const row = await rowOf(tool.probe, facts());
+			expect(row).toMatchObject({ state: "missing", found: "not found" });
+			expect(row?.advice).toContain(`apt-get install --no-install-recommends ${tool.packages.debian}`);
+		}
+	});
+
+	it("finds tools on the search path", async () => {
+		const path = program("qemu-img", "exit 0");
+		expect(await rowOf("qemu-img", facts())).toEqual({ name: "qemu-img", state: "good", found: path });
+	});
+
+	it("names the tools on a host whose packages it does not know", async () => {
+		const row = await rowOf("qemu-img", facts({ osRelease: "ID=arch\n" }));
+		expect(row?.state).toBe("missing");
+		expect(row?.advice).toContain("qemu-img");
+	});
+
+	it.each([
+		["5.2.0", "missing", "needs QEMU 6.2"],
+		["6.2.0", "poor", "several times faster"],
+		["7.2.22", "poor", "several times faster"],
+		["10.0.2", "good", undefined],
+		["11.0", "good", undefined],
+	])("judges QEMU %s without KVM as %s", async (version, state, advice) => {
+		const qemu = program("my-qemu", `echo "QEMU emulator version ${version} (Debian)"`);
+		const row = await rowOf("QEMU", facts({}, { NODEBUILD_QEMU: qemu }));
+		expect(row).toMatchObject({ state, found: version });
+		if (advice === undefined) expect(row).not.toHaveProperty("advice");
+		else expect(row?.advice).toContain(advice);
+		expect(await rowOf("accelerator", facts({}, { NODEBUILD_QEMU: qemu }))).toMatchObject({ state: "poor" });
+	});
+
+	it("says what a QEMU that does not work says", async () => {
+		const qemu = program("my-qemu", "echo cannot load libfoo >&2; exit 127");
+		const row = await rowOf("accelerator", facts({}, { NODEBUILD_QEMU: qemu }));
+		expect(row).toMatchObject({ state: "missing" });
+		expect(row?.found).toContain("127");
+	});
+
+	it("judges Node.js, memory and space", async () => {
+		expect(await rowOf("Node.js", facts({ nodeVersion: "20.18.3" }))).toMatchObject({ state: "missing" });
+		expect(await rowOf("Node.js", facts({ nodeVersion: "24.0.0" }))).toMatchObject({ state: "good" });
+		expect(await rowOf("memory", facts())).toMatchObject({ state: "good", found: "7.6 GiB available" });
+		const little = facts({ memoryInfo: "MemAvailable: 500000 kB\n" });
+		expect(await rowOf("memory", little)).toMatchObject({ state: "poor" });
+		expect(await rowOf("memory", facts({ memoryInfo: "" }))).toMatchObject({ state: "poor" });
+		expect((await rowOf("space", facts()))?.found).toContain(" free at ");
+	});
+
+	it("looks at the store and makes nothing", async () => {
+		const home = join(folder, "a", "store");
+		expect(await rowOf("store", facts(), home)).toMatchObject({
+			state: "good",
+			found: `${home} (made by the first build)`,
+		});
+		mkdirSync(home, { recursive: true });
+		expect(await rowOf("store", facts(), home)).toMatchObject({ found: `${home} (empty)` });
+		writeFileSync(join(home, "version"), "1\n");
+		expect(await rowOf("store", facts(), home)).toMatchObject({ found: `${home}, version 1` });
+	});
+});
+
+describe("nodebuild doctor", () => {
+	const rows: readonly DoctorRow[] = [
+		{ name: "Node.js", state: "good", found: "24.0.0" },
+		{ name: "QEMU", state: "poor", found: "7.2", advice: "take a newer one" },
+		{ name: "qemu-img", state: "missing", found: "not found", advice: "apt-get install qemu-utils" },
+	];
+
+	it("shows a table, the advice, and ends with 7 when something is missing", async () => {
+		const { status, stdout } = await cli(["doctor"], { answers: { doctor: async () => rows } });
+		expect(status).toBe(7);
+		expect(stdout).toBe(
+			[
+				"WHAT       STATE             FOUND",
+				"Node.js    ok                24.0.0",
+				"QEMU       could be better   7.2",
+				"qemu-img   MISSING           not found",
+				"",
+				"QEMU: take a newer one",
+				"qemu-img: apt-get install qemu-utils",
+				"",
+				"this machine cannot build yet: 1 missing",
+				"",
+			].join("\n"),
+		);
+	});
+
+	it("ends with 0 when builds work", async () => {
+		const { status, stdout } = await cli(["doctor"], { answers: { doctor: async () => rows.slice(0, 2) } });
+		expect(status).toBe(0);
+		expect(stdout).toContain("this machine can build\n");
+		const json = await cli(["doctor", "--json"], { answers: { doctor: async () => rows } });
+		expect(JSON.parse(json.stdout)).toEqual(rows);
+	});
+});
