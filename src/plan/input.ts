@@ -30,6 +30,8 @@ export interface PlanInput {
 	readonly prepareVersion: number;
 	/** Version of how an image is sealed; part of the image's key. */
 	readonly sealVersion: number;
+	/** Changes the keys of all steps, not those of booted bases: a build without cache starts a new epoch. */
+	readonly epoch?: string;
 	/** Names given with --build-context; they take precedence over stages and images of that name. */
 	readonly namedContexts?: ReadonlySet<string>;
 	/** Labels of the command line, set last on the target. */

@@ -1,10 +1,11 @@
 /** One stage, instruction by instruction: states, effects, keys. */
-import type { Digest } from "../digest.ts";
+import { type Digest, digestOf } from "../digest.ts";
 import { NodebuildError } from "../errors.ts";
+import type { StageInstruction } from "../instructions/types.ts";
 import { contentDigest } from "./content.ts";
 import type { PlanInput, PlanResolvers } from "./input.ts";
 import { baseKey, scratchKey, stepKey } from "./keys.ts";
-import { lower } from "./lower/index.ts";
+import { type LowerContext, type Lowered, lower } from "./lower/index.ts";
 import type { ResolvedStage } from "./resolve.ts";
 import { baseState, inheritedState, type StageState } from "./state.ts";
 import type { Env, StagePlan, StageRoot, Step } from "./types.ts";
@@ -31,15 +32,12 @@ export async function planStage(resolved: ResolvedStage, context: StageContext):
 	const start = startOf(resolved, context);
 	const stageKey = (stage: number) => doneStage(stage, context).key;
 	const steps: Step[] = [];
-	let { state, key } = start;
+	let { state } = start;
+	let key = epochKey(start, context.input.epoch);
 	for (const [index, { instruction, at, sources }] of node.commands.entries()) {
-		const lowered = await lower(instruction, {
-			...context,
-			state,
-			at,
-			sources,
-			contentOf: (request, where) => contentDigest(request, where, context.resolvers, stageKey),
-		});
+		const contentOf: LowerContext["contentOf"] = (request, where) =>
+			contentDigest(request, where, context.resolvers, stageKey);
+		const lowered = await lowerAt(instruction, { ...context, state, at, sources, contentOf });
 		const parent = key;
 		key = stepKey(parent, lowered.effects);
 		state = lowered.state;
@@ -65,6 +63,19 @@ export async function planStage(resolved: ResolvedStage, context: StageContext):
 		needs,
 	};
 	return { plan, state, key };
+}
+
+function epochKey({ root, key }: Start, epoch: string | undefined): Digest {
+	return epoch === undefined || root.kind === "stage" ? key : digestOf({ kind: "epoch", key, epoch });
+}
+
+/** Whatever goes wrong, in words, in values or in the world outside, went wrong at this instruction. */
+async function lowerAt(instruction: StageInstruction, context: LowerContext): Promise<Lowered> {
+	try {
+		return await lower(instruction, context);
+	} catch (error) {
+		throw error instanceof NodebuildError ? error.located(context.at) : error;
+	}
 }
 
 interface Start {

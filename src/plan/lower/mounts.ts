@@ -1,4 +1,5 @@
 /** `RUN --mount=...`: targets, ids, and what is mounted. */
+import { expandMounts } from "../../instructions/index.ts";
 import type { MountSpec, RunInstruction } from "../../instructions/types.ts";
 import { basePath, cleanPath, joinPath } from "../paths.ts";
 import type { CopyOrigin, MountOrigin, PlannedMount } from "../types.ts";
@@ -6,16 +7,9 @@ import { expandIn, invalid, type LowerContext, type Source } from "./context.ts"
 
 export async function lowerMounts(instruction: RunInstruction, context: LowerContext): Promise<PlannedMount[]> {
 	const mounts: PlannedMount[] = [];
-	for (const [index, mount] of instruction.mounts.entries())
-		mounts.push(await lowerMount(expandMount(mount, context), context.sources[index], context));
+	for (const [index, mount] of expandMounts(instruction, expandIn(context)).entries())
+		mounts.push(await lowerMount(mount, context.sources[index], context));
 	return mounts;
-}
-
-function expandMount(mount: MountSpec, context: LowerContext): MountSpec {
-	const expand = expandIn(context);
-	const one = (name: "target" | "source" | "id" | "env") =>
-		mount[name] === undefined ? {} : { [name]: expand(mount[name]) };
-	return { ...mount, ...one("target"), ...one("source"), ...one("id"), ...one("env") };
 }
 
 async function lowerMount(mount: MountSpec, source: Source | undefined, context: LowerContext): Promise<PlannedMount> {

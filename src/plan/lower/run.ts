@@ -1,4 +1,5 @@
 /** `RUN command`, `RUN ["argv"]`, `RUN <<EOF` */
+import { runScript } from "../../instructions/index.ts";
 import type { RunInstruction } from "../../instructions/types.ts";
 import { parseHeredocReference } from "../../nodefile/heredoc.ts";
 import { withProxies } from "../args.ts";
@@ -9,6 +10,9 @@ import type { Effect } from "../types.ts";
 import { expansionOf, invalid, type LowerContext, type Lowered } from "./context.ts";
 import { lowerMounts } from "./mounts.ts";
 import { original } from "./settings.ts";
+
+/** Where heredocs with a shebang are found while they run; BuildKit's place. */
+const PIPES = "/dev/pipes";
 
 type Exec = Extract<Effect, { kind: "exec" }>;
 type Command = Pick<Exec, "argv" | "pipes">;
@@ -29,32 +33,26 @@ export async function lowerRun(instruction: RunInstruction, context: LowerContex
 	return { state, effects: [effect], title: titleOf(instruction, context) };
 }
 
-/** A command that is one heredoc and nothing else. */
-const isLoneHeredoc = (script: string): boolean => parseHeredocReference(script) !== undefined;
-
 function commandOf(instruction: RunInstruction, context: LowerContext): Command {
-	const { command, heredocs } = instruction;
+	const { command } = instruction;
 	if (command.form === "exec") {
 		if (command.argv.length === 0)
 			throw invalid(context.at, "expected a command, got an empty list", 'Write RUN ["program", "argument"].');
 		return { argv: command.argv, pipes: [] };
 	}
-	const { config } = context.state;
-	const [first] = heredocs;
-	if (first === undefined) return { argv: withShell(config, command.script), pipes: [] };
-	if (!isLoneHeredoc(command.script)) {
-		const bodies = heredocs.map(({ raw, content, name }) => `\n${raw ?? content}${name}`).join("");
-		return { argv: withShell(config, command.script + bodies), pipes: [] };
-	}
-	if (!first.content.startsWith("#!")) return { argv: withShell(config, first.content), pipes: [] };
-	return { argv: [`/dev/pipes/${first.name}`], pipes: [{ name: first.name, content: first.content }] };
+	const script = runScript(instruction) ?? { kind: "shell", script: command.script };
+	if (script.kind === "shell") return { argv: withShell(context.state.config, script.script), pipes: [] };
+	const { name, content } = script;
+	return { argv: [`${PIPES}/${name}`], pipes: [{ name, content }] };
 }
 
+/** A lone heredoc shows its first line, as in BuildKit's output. */
 function titleOf(instruction: RunInstruction, context: LowerContext): string {
 	const title = expandForTitle(original(instruction.node.original), expansionOf(context));
 	const [first] = instruction.heredocs;
-	if (first === undefined || instruction.command.form === "exec" || !isLoneHeredoc(instruction.command.script))
-		return title;
+	const { command } = instruction;
+	const lone = command.form === "shell" && parseHeredocReference(command.script) !== undefined;
+	if (first === undefined || !lone) return title;
 	const [line = "", ...more] = first.content.trim().split(/\r?\n/);
 	return `${title} (${line}${more.length > 0 ? "..." : ""})`;
 }

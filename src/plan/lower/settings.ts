@@ -96,7 +96,8 @@ export function lowerStopsignal(instruction: StopsignalInstruction, context: Low
 /** `ONBUILD <instruction>`, kept as text for those who build FROM this image or stage. */
 export function lowerOnbuild(instruction: OnbuildInstruction, context: LowerContext): Lowered {
 	const onbuild = [...context.state.config.onbuild, instruction.trigger];
-	return configOnly(context, `ONBUILD ${instruction.trigger}`, { onbuild });
+	const [line = ""] = instruction.trigger.split("\n");
+	return configOnly(context, `ONBUILD ${line}`, { onbuild });
 }
 
 /** `MAINTAINER name`, deprecated. */

@@ -1,6 +1,7 @@
 /**
  * Each golden/<name>.Nodefile has its plan, or its error, in golden/<name>.json, with the options
- * it was planned with. `UPDATE_GOLDEN=1 npx vitest run --project unit test/unit/plan` writes them anew.
+ * it was planned with. `UPDATE_GOLDEN=1 npx vitest run --project unit test/unit/plan && npx biome format --write test/unit/plan`
+ * writes them anew.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";

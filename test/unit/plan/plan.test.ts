@@ -45,6 +45,12 @@ describe("ARG and ENV", () => {
 		expect(await envOf(`${FROM}ENV A=1\nENV A=2 B=$A\nRUN x`)).toEqual({ A: "2", B: "1" });
 	});
 
+	it("tell where a word cannot be expanded", async () => {
+		const error = await failureOf(`${FROM}ENV A="\${B"\n`);
+		expect(error).toMatchObject({ code: "NODEFILE_INVALID", at: { line: 2, column: 1, text: `ENV A="\${B"` } });
+		expect((await failureOf(`ARG A=\${B\n${FROM}`)).at?.line).toBe(1);
+	});
+
 	it("platform and stage can be asked for", async () => {
 		const text = `FROM debian:12 AS Web\nARG TARGETPLATFORM\nARG TARGETARCH\nARG TARGETSTAGE\nARG BUILDOS\nRUN x`;
 		expect(await envOf(text)).toEqual({
@@ -132,6 +138,30 @@ describe("RUN", () => {
 	it("shows variables that are known", async () => {
 		const steps = await stepsOf(`${FROM}ENV V=1.2\nrun echo "$V" '$W'  "\${X:-y}" \\\\n\n`);
 		expect(steps.at(-1)?.title).toBe(`RUN echo "1.2" '$W'  "\${X:-y}" \\\\n`);
+	});
+});
+
+describe("RUN --mount", () => {
+	it("may have variables in any option but from", async () => {
+		const text = `${FROM}ARG TYPE=cache\nENV DIR=/c MODE=0700\nRUN --mount=type=$TYPE,target=$DIR/x,mode=$MODE x\n`;
+		expect(execOf((await stepsOf(text)).at(-1)).mounts).toMatchObject([
+			{ type: "cache", target: "/c/x", id: "/c/x", mode: 0o700, readOnly: false },
+		]);
+		const error = await failureOf(`${FROM}ARG TYPE=cahce\nRUN --mount=type=$TYPE,target=/c x\n`);
+		expect(error).toMatchObject({ code: "NODEFILE_INVALID", at: { line: 3 } });
+	});
+
+	it("counts with the content behind it", async () => {
+		const text = `FROM debian:12 AS a\nRUN make\nFROM debian:12\nRUN --mount=from=a,target=/a --mount=target=/ctx x\n`;
+		const { plan } = await planText(text);
+		const [bind, context] = execOf(plan.stages.at(-1)?.steps[0]).mounts;
+		expect(bind).toMatchObject({ origin: { kind: "stage", stage: 0 } });
+		expect(context).toMatchObject({ origin: { kind: "context" } });
+		expect(bind?.content).not.toBe(context?.content);
+	});
+
+	it("needs a target below /", async () => {
+		expect((await failureOf(`${FROM}RUN --mount=type=cache x\n`)).message).toContain("mount target");
 	});
 });
 
