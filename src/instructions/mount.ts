@@ -15,6 +15,9 @@ const KEYS =
 		" ",
 	);
 
+/** Options that hold any text and go with any type. */
+const TEXTS = ["from", "source", "src", "target", "dst", "destination", "id"];
+
 /** A mount that is being read; `readOnly` is undefined until an option sets it. */
 type Draft = { -readonly [Key in keyof MountSpec]: MountSpec[Key] };
 
@@ -22,44 +25,45 @@ type Draft = { -readonly [Key in keyof MountSpec]: MountSpec[Key] };
 export type Expand = (value: string) => string;
 
 /**
- * The mounts of a RUN with their variables replaced; these, and not `run.mounts`, are what to mount.
- * @throws Fault-like NodebuildErrors come from `expand`; a wrong value is a Fault, see expandMounts in index.ts
+ * The mounts of a RUN with their variables replaced and everything checked.
+ * @throws Fault, and whatever `expand` throws
  */
 export function mountsOf(run: RunInstruction, expand: Expand): MountSpec[] {
 	return run.mountFlags.map((text) => parseMount(text, expand));
 }
 
-/**
- * One `--mount=` value. Without `expand`, options with a variable in them are taken as written where they are
- * texts and left out where they are not; they are checked when the variables are known.
- * @throws Fault
- */
-export function parseMount(text: string, expand?: Expand): MountSpec {
+/** @throws Fault */
+function parseMount(text: string, expand: Expand): MountSpec {
 	const mount: Draft = { type: "bind" };
-	let open = false;
 	for (const field of splitCsv(text)) {
-		const equals = field.indexOf("=");
-		const key = (equals < 0 ? field : field.slice(0, equals)).toLowerCase();
-		const written = equals < 0 ? undefined : field.slice(equals + 1);
-		if (written !== undefined && expand === undefined && hasVariable(written)) {
-			if (key === "from") throw variableInFrom();
-			open = true;
-			if (!isText(key)) continue;
-		}
-		setOption(mount, key, written === undefined ? undefined : (expand?.(written) ?? written), field);
+		const { key, value } = splitField(field);
+		setOption(mount, key, value === undefined ? undefined : expand(value), field);
 	}
-	if (!open) check(mount);
+	check(mount);
 	return finish(mount);
 }
 
-/** A `$` with anything behind it, as BuildKit looks for it. */
-function hasVariable(value: string): boolean {
-	return /\$./.test(value);
+/**
+ * What can be told of a `--mount=` while its variables are not known: its texts as written, its type where that is
+ * plain. BuildKit checks no more at this point, since a stage that is not needed may say what it likes.
+ * @throws Fault for broken CSV, and for a variable in `from`, which decides what the stage depends on
+ */
+export function sketchMount(text: string): MountSpec {
+	const mount: Draft = { type: "bind" };
+	for (const field of splitCsv(text)) {
+		const { key, value } = splitField(field);
+		if (value === undefined) continue;
+		if (key === "from" && /\$./.test(value)) throw variableInFrom();
+		if (key === "type") mount.type = TYPES.find((type) => type === value.toLowerCase()) ?? mount.type;
+		else if (TEXTS.includes(key)) setValue(mount, key, value, field);
+	}
+	return finish(mount);
 }
 
-/** Options that hold any text. */
-function isText(key: string): boolean {
-	return ["source", "src", "target", "dst", "destination", "id", "env"].includes(key);
+function splitField(field: string): { key: string; value: string | undefined } {
+	const equals = field.indexOf("=");
+	if (equals < 0) return { key: field.toLowerCase(), value: undefined };
+	return { key: field.slice(0, equals).toLowerCase(), value: field.slice(equals + 1) };
 }
 
 function setOption(mount: Draft, key: string, value: string | undefined, field: string): void {

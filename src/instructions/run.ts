@@ -3,7 +3,7 @@ import type { InstructionNode } from "../nodefile/types.ts";
 import { commandForm, type Definition } from "./definition.ts";
 import { Fault } from "./fault.ts";
 import { readFlags } from "./flags.ts";
-import { parseMount } from "./mount.ts";
+import { sketchMount } from "./mount.ts";
 import type { RunInstruction } from "./types.ts";
 
 const NETWORKS = ["default", "none", "host"] as const;
@@ -21,7 +21,7 @@ export const run: Definition = {
 			node,
 			command: commandForm(node),
 			heredocs: node.heredocs,
-			mounts: flags.mount.map((text) => parseMount(text)),
+			mounts: flags.mount.map(sketchMount),
 			mountFlags: flags.mount,
 			network: oneOf(flags.network ?? "default", NETWORKS, "network", "invalid network mode"),
 			security: oneOf(flags.security ?? "sandbox", SECURITY, "security", "invalid security mode"),

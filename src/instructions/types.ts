@@ -71,7 +71,7 @@ export interface RunInstruction extends At {
 	readonly command: CommandForm;
 	/** Heredoc files of the command: `RUN <<EOF` or `RUN cat <<A > b`. */
 	readonly heredocs: readonly Heredoc[];
-	/** Checked as far as they can be with variables unknown; expandMounts gives the ones to mount. */
+	/** A sketch: types and texts as written, nothing checked. expandMounts gives what to mount. */
 	readonly mounts: readonly MountSpec[];
 	/** The value of each `--mount=`, as written. */
 	readonly mountFlags: readonly string[];

@@ -12,12 +12,12 @@ export interface Arguments {
 }
 
 type Escape = "\\" | "`";
-type Splitter = (rest: string, escape: Escape, keyword: string) => Arguments;
+type Splitter = (rest: string, token: Escape, keyword: string) => Arguments;
 
 /** One entry per instruction that has arguments of its own; ONBUILD holds another instruction instead. */
 const SPLITTERS: Readonly<Record<string, Splitter>> = {
 	ADD: jsonOrList,
-	ARG: (rest, escape) => plain(quotedWords(rest, escape)),
+	ARG: (rest, token) => plain(quotedWords(rest, token)),
 	CMD: jsonOrString,
 	COPY: jsonOrList,
 	ENTRYPOINT: jsonOrString,
@@ -37,9 +37,9 @@ const SPLITTERS: Readonly<Record<string, Splitter>> = {
 
 /** Splits `rest` as the instruction does; an unknown instruction has one empty argument.
  * @throws NodebuildError NODEFILE_SYNTAX, without a place */
-export function splitArguments(keyword: string, rest: string, escape: Escape): Arguments {
+export function splitArguments(keyword: string, rest: string, token: Escape): Arguments {
 	const splitter = SPLITTERS[keyword];
-	return splitter === undefined ? plain([""]) : splitter(rest, escape, keyword);
+	return splitter === undefined ? plain([""]) : splitter(rest, token, keyword);
 }
 
 /** Whether the word is an instruction that BuildKit's parser knows. */
@@ -94,8 +94,8 @@ function wellFormed(text: string): string {
 }
 
 /** `NAME value with blanks` or `NAME=value NAME2=value2`: key, value and separator ("" or "=") for each pair. */
-function keyValues(rest: string, escape: Escape, keyword: string): Arguments {
-	const words = quotedWords(rest, escape);
+function keyValues(rest: string, token: Escape, keyword: string): Arguments {
+	const words = quotedWords(rest, token);
 	const [first] = words;
 	if (first === undefined) return plain([]);
 	if (!first.includes("=")) {
@@ -129,7 +129,7 @@ function healthcheck(rest: string): Arguments {
 }
 
 /** Words at white space outside quotes. Quotes and escapes stay in the words; they are resolved on expansion. */
-function quotedWords(text: string, escape: Escape): string[] {
+function quotedWords(text: string, token: Escape): string[] {
 	const words: string[] = [];
 	let word = "";
 	let started = false;
@@ -149,7 +149,7 @@ function quotedWords(text: string, escape: Escape): string[] {
 		else if (quote === undefined && (char === "'" || char === '"')) {
 			quote = char;
 			started = true;
-		} else if (char === escape && quote !== "'") {
+		} else if (char === token && quote !== "'") {
 			// An escape at the very end is dropped; any other takes the next character with it.
 			if (at + 1 < text.length) word += char + text.charAt(++at);
 			continue;

@@ -82,8 +82,8 @@ class TextParser {
 	}
 
 	/** Joins the lines that `first` continues on; comments and empty lines among them vanish. */
-	#logicalLine(first: string, escape: Escape): string {
-		let { text, continued } = cutContinuation(first, escape);
+	#logicalLine(first: string, token: Escape): string {
+		let { text, continued } = cutContinuation(first, token);
 		let empty: Line | undefined;
 		while (continued) {
 			const line = this.#take();
@@ -94,7 +94,7 @@ class TextParser {
 				empty ??= line;
 				continue;
 			}
-			const part = cutContinuation(line.text, escape);
+			const part = cutContinuation(line.text, token);
 			text += part.text;
 			continued = part.continued;
 		}
@@ -157,11 +157,11 @@ function asSyntaxError(error: NodebuildError): NodebuildError {
 	return new NodebuildError({ code: "NODEFILE_SYNTAX", message, ...(hint === undefined ? {} : { hint }), cause });
 }
 
-function readInstruction(line: string, escape: Escape, depth = 0): Draft {
+function readInstruction(line: string, token: Escape, depth = 0): Draft {
 	const { keyword: written, flags, rest } = splitCommand(line);
 	const keyword = written.replace(/[a-z]/g, (letter) => letter.toUpperCase());
 	const draft = { keyword, flags, original: line };
-	if (keyword !== "ONBUILD") return { ...draft, ...splitArguments(keyword, rest, escape) };
+	if (keyword !== "ONBUILD") return { ...draft, ...splitArguments(keyword, rest, token) };
 	if (rest === "") return { ...draft, args: [], json: false };
 	if (depth === MAX_TRIGGER_DEPTH) {
 		throw new NodebuildError({
@@ -170,7 +170,7 @@ function readInstruction(line: string, escape: Escape, depth = 0): Draft {
 			hint: "Write ONBUILD once, then the instruction.",
 		});
 	}
-	return { ...draft, args: [], json: false, trigger: readInstruction(rest, escape, depth + 1) };
+	return { ...draft, args: [], json: false, trigger: readInstruction(rest, token, depth + 1) };
 }
 
 function canHoldHeredoc(draft: Draft): boolean {
@@ -179,10 +179,10 @@ function canHoldHeredoc(draft: Draft): boolean {
 }
 
 /** An escape character at the end, perhaps with blanks behind it, continues the line; an escaped one does not. */
-function cutContinuation(text: string, escape: Escape): { text: string; continued: boolean } {
+function cutContinuation(text: string, token: Escape): { text: string; continued: boolean } {
 	let end = text.length;
 	while (end > 0 && " \t".includes(text.charAt(end - 1))) end--;
-	const continued = end > 0 && text[end - 1] === escape && text[end - 2] !== escape;
+	const continued = end > 0 && text[end - 1] === token && text[end - 2] !== token;
 	return continued ? { text: text.slice(0, end - 1), continued } : { text, continued };
 }
 

@@ -162,11 +162,11 @@ class Lexer {
 	}
 
 	/** Between double quotes only `"`, `$` and the escape character can be escaped. */
-	#escapedInQuotes(escape: string): string {
-		const kept = this.#rawEscapes ? escape : "";
+	#escapedInQuotes(token: string): string {
+		const kept = this.#rawEscapes ? token : "";
 		const next = this.#peek();
 		if (next === undefined) return kept;
-		if (next !== '"' && next !== "$" && next !== escape) return kept + escape;
+		if (next !== '"' && next !== "$" && next !== token) return kept + token;
 		this.#at++;
 		return kept + next;
 	}
