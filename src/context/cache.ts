@@ -21,6 +21,7 @@ interface Stored {
 
 /** `stamp hex`, by path. */
 type Entries = Map<string, string>;
+const ENTRY = /^\d+ -?\d+ -?\d+ \d+ \d+ \d+ [0-9a-f]{64}$/;
 
 export class StatCache {
 	readonly #file: string;
@@ -49,11 +50,9 @@ export class StatCache {
 
 	get(path: string, stamp: string): Digest | undefined {
 		const entry = this.#known.get(path);
-		if (entry === undefined || !entry.startsWith(`${stamp} `) || isRacy(stamp, this.#knownSince)) return undefined;
-		const hex = entry.slice(stamp.length + 1);
-		if (!/^[0-9a-f]{64}$/.test(hex)) return undefined;
+		if (entry === undefined || !entry.startsWith(`${stamp} `) || !this.#isTrusted(entry)) return undefined;
 		this.#seen.set(path, entry);
-		return `sha256:${hex}`;
+		return `sha256:${entry.slice(stamp.length + 1)}`;
 	}
 
 	set(path: string, stamp: string, digest: Digest): void {
@@ -64,14 +63,16 @@ export class StatCache {
 	/** Atomically; a cache that cannot be written is only slow, so that is no error. */
 	save(): void {
 		if (!this.#changed) return;
-		const unseen = [...this.#known].filter(
-			([path, entry]) => !this.#seen.has(path) && !isRacy(entry, this.#knownSince),
-		);
+		const unseen = [...this.#known].filter(([path, entry]) => !this.#seen.has(path) && this.#isTrusted(entry));
 		// Files that this build did not look at stay known, unless most of the cache is of that kind.
 		const kept = unseen.length > this.#seen.size + 1000 ? [] : unseen;
 		const entries = [...kept, ...this.#seen].flat();
 		const stored: Stored = { version: VERSION, root: this.#root, since: String(this.#since), entries };
 		this.#changed = !writeAtomically(this.#file, JSON.stringify(stored));
+	}
+
+	#isTrusted(entry: string): boolean {
+		return ENTRY.test(entry) && !isRacy(entry, this.#knownSince);
 	}
 }
 
@@ -93,7 +94,6 @@ function load(file: string, root: string): { since: bigint; entries: Entries } |
 /** File systems with whole seconds (or two, FAT) need as much distance. */
 const COARSE = 2_000_000_000n;
 
-/** Takes a stamp, or an entry, which begins with one. */
 function isRacy(entry: string, since: bigint): boolean {
 	const [, modified = "0", changed = "0"] = entry.split(" ");
 	const latest = [BigInt(modified), BigInt(changed)].reduce((a, b) => (a > b ? a : b));
