@@ -2,82 +2,13 @@
  * What the commands call, as one interface. modules.ts has the real one, which loads each module when
  * it is first called: `nodebuild --version` and a mistyped option load none.
  */
+import type { BuildOptions, BuildResult, MachineOptions, PlanReport, VerifyReport } from "../build/types.ts";
 import type { Emit } from "../events.ts";
-import type { Digest } from "../digest.ts";
 import type { RemovedImage } from "../layers/image-store.ts";
 import type { PrunePolicy } from "../layers/prune.ts";
 import type { PruneReport } from "../layers/survey.ts";
 import type { BaseRecord, Image } from "../layers/types.ts";
-import type { OutputRequest, OutputResult } from "../output/types.ts";
-import type { Plan } from "../plan/types.ts";
 import type { Publish } from "./parse.ts";
-
-/** Everything that says what is to be built. */
-export interface NodefileOptions {
-	/** As the user wrote it. */
-	readonly nodefile: string;
-	readonly context: string;
-	readonly tags: readonly string[];
-	readonly buildArgs: Readonly<Record<string, string>>;
-	readonly target?: string;
-	readonly noCache: boolean;
-	readonly outputs: readonly OutputRequest[];
-	/** Bytes. */
-	readonly diskSize: number;
-	/** MiB. */
-	readonly memory: number;
-	readonly cpus: number;
-	readonly baseMaps: readonly string[];
-	readonly offline: boolean;
-	readonly labels: Readonly<Record<string, string>>;
-	readonly verify: boolean;
-	readonly shellOnError: boolean;
-	readonly home: string;
-	readonly platform: string;
-	readonly signal: AbortSignal;
-	readonly emit: Emit;
-}
-
-export interface VerifyReport {
-	readonly image: string;
-	readonly passed: boolean;
-	readonly rows: readonly {
-		readonly name: string;
-		readonly passed: boolean;
-		readonly milliseconds: number;
-		readonly detail: string;
-	}[];
-}
-
-export interface BuildResult {
-	readonly image: Image;
-	/** Nothing had changed: no machine was started. */
-	readonly cached: boolean;
-	readonly outputs: readonly OutputResult[];
-	readonly milliseconds: number;
-	readonly verification?: VerifyReport;
-}
-
-export interface PlanReport {
-	readonly plan: Plan;
-	readonly steps: readonly {
-		readonly title: string;
-		readonly key: Digest;
-		readonly state: "cached" | "run" | "config";
-	}[];
-	readonly base: { readonly ref: string; readonly state: "ready" | "fetch" | "bootstrap" };
-	/** The layer that the machine would start from, in words. */
-	readonly start: string;
-	readonly image: "exists" | "build";
-}
-
-interface MachineOptions {
-	readonly home: string;
-	readonly memory: number;
-	readonly cpus: number;
-	readonly signal: AbortSignal;
-	readonly emit: Emit;
-}
 
 export interface RunOptions extends MachineOptions {
 	readonly image: string;
@@ -110,10 +41,10 @@ export interface BaseOptions {
 }
 
 export interface Backend {
-	build(options: NodefileOptions): Promise<BuildResult>;
-	explain(options: NodefileOptions): Promise<PlanReport>;
+	build(options: BuildOptions): Promise<BuildResult>;
+	explain(options: BuildOptions): Promise<PlanReport>;
 	/** Exit status of the shell. `step`: number within the target stage, or a part of the instruction's text. */
-	shell(options: NodefileOptions & { readonly step?: number | string }): Promise<number>;
+	shell(options: BuildOptions & { readonly step?: number | string }): Promise<number>;
 	run(options: RunOptions): Promise<number>;
 	verify(options: MachineOptions & { readonly image: string }): Promise<VerifyReport>;
 	images(home: string): Promise<readonly Image[]>;

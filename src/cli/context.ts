@@ -6,7 +6,8 @@ import { readEnvironment } from "../system/env.ts";
 import type { Backend } from "./backend.ts";
 import type { Io } from "./io.ts";
 import { parseCpus, parseMemory } from "./parse.ts";
-import { createRenderer, PROGRESS_MODES, type ProgressMode, type Renderer } from "./render/renderer.ts";
+import { createRenderer } from "./render/create.ts";
+import { PROGRESS_MODES, type ProgressMode, type Renderer } from "./render/renderer.ts";
 
 export interface CommandContext {
 	readonly io: Io;

@@ -1,7 +1,7 @@
 /** The checks of `nodebuild doctor`; each gives one row, or one for each lack. */
 import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
-import { describeTools, familyOf, parseOsRelease, packagesOf, TOOLS } from "../../scripts/setup/host-tools.mjs";
+import { describeTools, familyOf, packagesOf, parseOsRelease, TOOLS } from "../../scripts/setup/host-tools.mjs";
 import { commandForPeople } from "../../scripts/setup/package-manager.mjs";
 import { messageOf, NodebuildError } from "../errors.ts";
 import { probeAccelerator } from "../machine/qemu/accelerator.ts";

@@ -1,6 +1,7 @@
 /** The process: streams, signals, and the only place that ends it. */
-import { modules } from "./modules.ts";
+
 import type { Io } from "./io.ts";
+import { modules } from "./modules.ts";
 import { failed, runCli } from "./program.ts";
 
 const INTERRUPTED = 130;

@@ -2,11 +2,11 @@
 import { readdirSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { Command } from "commander";
-import type { Emit } from "../events.ts";
+import type { BuildOptions } from "../build/types.ts";
 import { NodebuildError } from "../errors.ts";
+import type { Emit } from "../events.ts";
 import { nearest } from "../layers/reference.ts";
 import type { OutputRequest } from "../output/types.ts";
-import type { NodefileOptions } from "./backend.ts";
 import { addMachineOptions, collect, homeOf, hostPlatform, type MachineFlags, machineOf } from "./context.ts";
 import type { Io } from "./io.ts";
 import { parseDiskSize, parseKeyValue, parsePlatform } from "./parse.ts";
@@ -59,7 +59,7 @@ export function nodefileOptions(
 	io: Io,
 	emit: Emit,
 	build: BuildFlags = {},
-): NodefileOptions {
+): BuildOptions {
 	return {
 		...locate(flags.file, context, io.cwd),
 		tags: build.tags ?? [],

@@ -3,12 +3,12 @@ import type { Command } from "commander";
 import type { BaseOptions, BaseRow } from "../backend.ts";
 import {
 	addProgressOption,
-	collect,
 	type CommandContext,
+	collect,
 	homeOf,
 	hostPlatform,
-	printJson,
 	type ProgressFlags,
+	printJson,
 	withProgress,
 } from "../context.ts";
 import type { Io } from "../io.ts";

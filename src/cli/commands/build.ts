@@ -2,15 +2,15 @@
 import { writeFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import type { Command } from "commander";
+import type { BuildResult } from "../../build/types.ts";
 import { EXIT_STATUS, NodebuildError } from "../../errors.ts";
 import type { OutputRequest } from "../../output/types.ts";
-import type { BuildResult } from "../backend.ts";
 import {
 	addProgressOption,
-	collect,
 	type CommandContext,
-	progressOf,
+	collect,
 	type ProgressFlags,
+	progressOf,
 	withProgress,
 } from "../context.ts";
 import { addNodefileOptions, type NodefileFlags, nodefileOptions } from "../nodefile.ts";

@@ -1,7 +1,7 @@
 /** `nodebuild images`: what is in the store. */
 import type { Command } from "commander";
-import { formatBytes } from "../../system/files.ts";
 import type { Image } from "../../layers/types.ts";
+import { formatBytes } from "../../system/files.ts";
 import { type CommandContext, homeOf, printJson } from "../context.ts";
 import { formatAge, shortId, table } from "../render/text.ts";
 

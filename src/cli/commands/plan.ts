@@ -1,10 +1,10 @@
 /** `nodebuild plan`: what a build would do, without doing it. */
 import type { Command } from "commander";
-import type { PlanReport } from "../backend.ts";
+import type { PlanReport } from "../../build/types.ts";
 import { type CommandContext, printJson, withProgress } from "../context.ts";
 import { addNodefileOptions, type NodefileFlags, nodefileOptions } from "../nodefile.ts";
 import { cleanLine } from "../render/lines.ts";
-import { truncate, oneLine, shortId, table } from "../render/text.ts";
+import { oneLine, shortId, table, truncate } from "../render/text.ts";
 
 interface Flags extends NodefileFlags {
 	readonly json?: boolean;

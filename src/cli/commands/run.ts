@@ -3,14 +3,14 @@ import type { Command } from "commander";
 import { NodebuildError } from "../../errors.ts";
 import {
 	addMachineOptions,
-	collect,
 	type CommandContext,
+	collect,
 	homeOf,
 	type MachineFlags,
 	machineOf,
 	withProgress,
 } from "../context.ts";
-import { parsePublish, type Publish } from "../parse.ts";
+import { type Publish, parsePublish } from "../parse.ts";
 
 interface Flags extends MachineFlags {
 	readonly publish?: readonly Publish[];

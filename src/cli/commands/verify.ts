@@ -8,8 +8,8 @@ import {
 	homeOf,
 	type MachineFlags,
 	machineOf,
-	printJson,
 	type ProgressFlags,
+	printJson,
 	withProgress,
 } from "../context.ts";
 import { renderVerification } from "../render/result.ts";

@@ -3,7 +3,7 @@ import type { BuildEvent } from "../../events.ts";
 import type { TextOutput } from "../io.ts";
 import type { Renderer } from "./renderer.ts";
 import { formatDuration } from "./text.ts";
-import { type Vertex, vertexEvent, Vertices } from "./vertex.ts";
+import { type Vertex, Vertices, vertexEvent } from "./vertex.ts";
 
 /** A download says how far it is at most this often, in milliseconds. */
 const PROGRESS_INTERVAL = 5000;

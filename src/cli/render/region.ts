@@ -17,9 +17,13 @@ export class LiveRegion {
 		return Math.max(20, this.#output.columns ?? 80);
 	}
 
-	/** How many lines a region may have; more could not be taken back once they scrolled out. */
+	/** Half of the screen: what a terminal made narrower has wrapped to twice the rows can still be taken back. */
 	get height(): number {
-		return Math.max(2, (this.#output.rows ?? 24) - 2);
+		return Math.max(2, Math.floor(this.#rows / 2) - 1);
+	}
+
+	get #rows(): number {
+		return this.#output.rows ?? 24;
 	}
 
 	/**
@@ -38,6 +42,6 @@ export class LiveRegion {
 	#takeBack(): string {
 		if (this.#drawn.length === 0) return "";
 		const rows = this.#drawn.reduce((sum, line) => sum + displayRows(line, this.columns), 0);
-		return `\u001b[${rows}A\r${ERASE_BELOW}`;
+		return `\u001b[${Math.min(rows, this.#rows - 1)}A\r${ERASE_BELOW}`;
 	}
 }

@@ -1,7 +1,6 @@
 /** How the events of a build are shown. */
 import type { Emit } from "../../events.ts";
 import type { Io } from "../io.ts";
-import { wantsColor } from "../io.ts";
 
 export interface Renderer {
 	readonly emit: Emit;
@@ -17,19 +16,4 @@ export function resolveProgress(mode: ProgressMode, io: Pick<Io, "stderr" | "env
 	if (mode === "json" || mode === "plain") return mode;
 	const capable = io.stderr.isTTY === true && io.env.TERM !== "dumb" && (io.stderr.columns ?? 0) >= 20;
 	return capable ? "tty" : "plain";
-}
-
-/** The renderer is loaded when it is needed; `quiet` shows nothing at all. */
-export async function createRenderer(mode: ProgressMode | "quiet", io: Io): Promise<Renderer> {
-	if (mode === "quiet") return { emit: () => undefined, close: () => undefined };
-	switch (resolveProgress(mode, io)) {
-		case "plain":
-			return new (await import("./plain.ts")).PlainRenderer(io.stderr, io.now);
-		case "json":
-			return new (await import("./json.ts")).JsonRenderer(io.stderr, io.now);
-		case "tty": {
-			const { TtyRenderer } = await import("./tty.ts");
-			return new TtyRenderer(io.stderr, io.now, wantsColor(io.stderr, io.env));
-		}
-	}
 }

@@ -1,6 +1,7 @@
 /** What a build, a verification and an image say at the end, on standard output. */
+
+import type { BuildResult, VerifyReport } from "../../build/types.ts";
 import { formatBytes } from "../../system/files.ts";
-import type { BuildResult, VerifyReport } from "../backend.ts";
 import { formatDuration, shortId, table } from "./text.ts";
 
 export function renderResult(result: BuildResult): string {

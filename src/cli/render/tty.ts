@@ -7,7 +7,7 @@ import type { TextOutput } from "../io.ts";
 import { LiveRegion } from "./region.ts";
 import type { Renderer } from "./renderer.ts";
 import { displayWidth, formatDuration, truncate } from "./text.ts";
-import { type Vertex, vertexEvent, Vertices } from "./vertex.ts";
+import { type Vertex, Vertices, vertexEvent } from "./vertex.ts";
 
 /** Milliseconds between two drawings. */
 const REDRAW_INTERVAL = 100;
