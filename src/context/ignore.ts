@@ -68,7 +68,7 @@ function patternOf(trimmed: string): string {
 }
 
 function explain(list: PatternList, lines: readonly IgnoreLine[], file: string, path: string): string | undefined {
-	const result = list.match(path);
+	const result = list.walk(path);
 	const line = result.decidedBy === undefined ? undefined : lines[result.decidedBy];
 	return result.matched && line !== undefined ? `line ${line.line} of ${file} (${line.text.trim()})` : undefined;
 }

@@ -67,6 +67,13 @@ export class PatternList {
 		return decidedBy === undefined ? { matched, info } : { matched, info, decidedBy };
 	}
 
+	/** As a walk from the root decides, directory by directory: an exception for a parent counts only where it applied. */
+	walk(path: string): MatchResult {
+		return parentsOf(path)
+			.concat(path)
+			.reduce<MatchResult>((above, each) => this.match(each, above.info), { matched: false, info: [] });
+	}
+
 	/** Whether an exception may match something below a directory: only then is an excluded directory worth reading. */
 	mayExceptBelow(directory: string): boolean {
 		return this.patterns.some((pattern) => pattern.exception && mayMatchBelow(pattern.text, directory));

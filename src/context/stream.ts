@@ -111,6 +111,7 @@ async function addLarge(archive: Pack, header: EntryHeader, entry: CopyEntry): P
 	// Rejected while a write is awaited, it must not count as unhandled.
 	done.catch(() => undefined);
 	const sink = archive.entry(header, (error) => finished(error));
+	sink.on("error", (error) => finished(error));
 	for await (const piece of contentOf(entry)) {
 		if (sink.write(piece)) continue;
 		await Promise.race([new Promise<void>((resolve) => sink.once("drain", () => resolve())), done]);
