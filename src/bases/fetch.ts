@@ -1,0 +1,281 @@
+/** Cloud images: address, checksums, signature, download, verification. */
+import { rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { sha256 } from "../digest.ts";
+import { messageOf, NodebuildError } from "../errors.ts";
+import type { BaseEntry, ChecksumFile, ImageSource, Signature } from "../plan/base-map.ts";
+import { checksumCandidates, findChecksum } from "./checksums.ts";
+import { digestFile, download, sidecarOf } from "./download.ts";
+import { checkSignature } from "./gpg.ts";
+import { architectureOf, guessFamily } from "./guess.ts";
+import { getBytes, getText, HttpConnectionError, type HttpOptions } from "./http.ts";
+import { digestOfHex, importDisk } from "./import.ts";
+import { checkPin, located, type ResolveOptions, task } from "./options.ts";
+import type { BaseReference, Pin } from "./resolve.ts";
+import type { Base } from "./types.ts";
+
+/** A digest and who says so, for messages. */
+interface Expectation {
+	readonly pin: Pin;
+	readonly from: string;
+}
+
+interface ImageRequest {
+	readonly url: string;
+	readonly name: string;
+	readonly ref: string;
+	readonly family: string;
+	readonly architecture: string;
+	readonly defaultUser?: string;
+	readonly expected: readonly Expectation[];
+	/** A checksum's signature was good. */
+	readonly signed: boolean;
+}
+
+/** A few seconds: a blocked site must not hold up a build that has another source. */
+const CONNECT_TIMEOUT = 8_000;
+const IDLE_TIMEOUT = 60_000;
+
+function httpOptions(options: ResolveOptions): HttpOptions {
+	return {
+		proxy: options.proxy,
+		connectTimeout: options.connectTimeout ?? CONNECT_TIMEOUT,
+		idleTimeout: options.idleTimeout ?? IDLE_TIMEOUT,
+		...(options.signal === undefined ? {} : { signal: options.signal }),
+	};
+}
+
+/** The address of an image source for an architecture; undefined where the vendor has none. */
+export function imageAddress(source: ImageSource, entry: BaseEntry, architecture: string): string | undefined {
+	if (architecture !== "amd64" && architecture !== "arm64") return undefined;
+	const vendorName = entry.architectures[architecture];
+	if (vendorName === undefined) return undefined;
+	const url = typeof source.url === "string" ? source.url : source.url[architecture];
+	return url?.replaceAll("{arch}", vendorName);
+}
+
+/**
+ * A base of the map from its vendor.
+ * @throws HttpConnectionError when the vendor cannot be reached; NodebuildError BASE_CHECKSUM, BASE_SIGNATURE,
+ *   BASE_UNAVAILABLE.
+ */
+export async function fetchNamed(
+	reference: Extract<BaseReference, { kind: "named" }>,
+	source: ImageSource,
+	options: ResolveOptions,
+): Promise<Base> {
+	const { name: ref, entry } = reference.base;
+	const architecture = architectureOf(options.platform);
+	const url = imageAddress(source, entry, architecture);
+	if (url === undefined) throw noArchitecture(ref, architecture, entry, options);
+	const name = fileName(url);
+	const expected: Expectation[] = reference.pin === undefined ? [] : [{ pin: reference.pin, from: "the Nodefile" }];
+	const inMap = source.digests?.[architecture as "amd64" | "arm64"];
+	if (inMap !== undefined) expected.push({ pin: pinOfDigest(inMap), from: "the base map" });
+	let signed = false;
+	if (source.checksum !== undefined) {
+		const vendorName = entry.architectures[architecture as "amd64" | "arm64"] ?? architecture;
+		const found = await fetchChecksum(source.checksum, vendorName, name, options);
+		expected.push(found.expectation);
+		signed = found.signed;
+	}
+	const { family, defaultUser } = entry;
+	const user = defaultUser === undefined ? {} : { defaultUser };
+	return fetchImage({ url, name, ref, family, architecture, ...user, expected, signed }, options);
+}
+
+/** FROM https://… : the checksum is looked for beside the image. */
+export async function fetchUrl(
+	reference: Extract<BaseReference, { kind: "url" }>,
+	options: ResolveOptions,
+): Promise<Base> {
+	const { url, pin } = reference;
+	const name = fileName(url);
+	const expected: Expectation[] = [];
+	if (pin !== undefined) expected.push({ pin, from: "the Nodefile" });
+	else {
+		const beside = await findBeside(url, name, options);
+		if (beside !== undefined) expected.push(beside);
+	}
+	if (expected.length === 0) {
+		options.emit({
+			type: "warning",
+			message: `no checksum lies beside ${url}, so its content is taken as it comes; pin it with #sha256=…`,
+			...(options.at === undefined ? {} : { at: options.at }),
+		});
+	}
+	const architecture = architectureOf(options.platform);
+	return fetchImage({ url, name, ref: url, family: guessFamily(name), architecture, expected, signed: false }, options);
+}
+
+function fileName(url: string): string {
+	const path = new URL(url).pathname;
+	return decodeURIComponent(path.slice(path.lastIndexOf("/") + 1)) || "disk";
+}
+
+function pinOfDigest(digest: string): Pin {
+	const [algorithm = "", hex = ""] = digest.split(":");
+	return { algorithm: algorithm === "sha512" ? "sha512" : "sha256", hex };
+}
+
+function noArchitecture(ref: string, architecture: string, entry: BaseEntry, options: ResolveOptions): NodebuildError {
+	return located(options, {
+		code: "BASE_UNAVAILABLE",
+		message: `expected ${ref} to exist for ${architecture}, got a base for ${Object.keys(entry.architectures).join(", ")} only`,
+		hint: "choose another --platform or another base",
+	});
+}
+
+async function fetchChecksum(
+	checksum: ChecksumFile,
+	vendorName: string,
+	name: string,
+	options: ResolveOptions,
+): Promise<{ readonly expectation: Expectation; readonly signed: boolean }> {
+	const url = checksum.url.replaceAll("{arch}", vendorName);
+	const content = await getBytes(url, httpOptions(options));
+	const pin = content === undefined ? undefined : findChecksum(content.toString("utf8"), name, checksum.algorithm);
+	if (content === undefined || pin === undefined) {
+		throw located(options, {
+			code: "BASE_UNAVAILABLE",
+			message: `expected ${url} to list the ${checksum.algorithm} digest of ${name}, got ${content === undefined ? "no such file" : "a file without it"}`,
+			hint: "the vendor may have moved its images; --base-map can name another address",
+		});
+	}
+	const { signature } = checksum;
+	const signed = signature !== undefined && (await verify(url, content, signature, vendorName, options));
+	return { expectation: { pin, from: url }, signed };
+}
+
+/** True: signed by the vendor. False: it could not be checked, which is said. */
+async function verify(
+	url: string,
+	content: Uint8Array,
+	signature: Signature,
+	vendorName: string,
+	options: ResolveOptions,
+): Promise<boolean> {
+	const key = options.map.keys[signature.key];
+	if (key === undefined) return false;
+	const http = httpOptions(options);
+	const detached =
+		signature.kind === "clearsigned"
+			? undefined
+			: await getBytes((signature.url ?? `${url}.asc`).replaceAll("{arch}", vendorName), http).catch(unreached);
+	const unchecked = (why: string): false => {
+		options.emit({ type: "info", message: `the signature of ${url} was not checked: ${why}; its digest still is` });
+		return false;
+	};
+	if (signature.kind === "detached" && detached === undefined) return unchecked("it could not be fetched");
+	const publishedKey = key.url === undefined ? undefined : await getBytes(key.url, http).catch(unreached);
+	await using work = await options.store.workDir();
+	const result = await checkSignature(
+		{
+			url,
+			content,
+			key,
+			...(detached === undefined ? {} : { signature: detached }),
+			...(publishedKey === undefined ? {} : { publishedKey }),
+		},
+		work.path,
+	);
+	return result.good ? true : unchecked(result.why);
+}
+
+function unreached(error: unknown): undefined {
+	if (error instanceof HttpConnectionError) return undefined;
+	throw error;
+}
+
+async function findBeside(url: string, name: string, options: ResolveOptions): Promise<Expectation | undefined> {
+	for (const candidate of checksumCandidates(url)) {
+		const text = await getText(candidate.url, httpOptions(options));
+		const pin = text === undefined ? undefined : findChecksum(text, name, candidate.algorithm);
+		if (pin !== undefined) return { pin, from: candidate.url };
+	}
+	return undefined;
+}
+
+async function fetchImage(request: ImageRequest, options: ResolveOptions): Promise<Base> {
+	const { store } = options;
+	const wanted = request.expected.find(({ pin }) => pin.algorithm === "sha256")?.pin;
+	const stored = wanted === undefined ? undefined : await store.bases.find(digestOfHex(wanted.hex));
+	if (stored !== undefined) return stored;
+	const partial = join(store.downloadsDir, `${sha256(request.url).slice(7, 23)}-${request.name}`);
+	await using _lock = await store.lock(`download:${request.url}`, {
+		...(options.signal === undefined ? {} : { signal: options.signal }),
+		onWait: () =>
+			options.emit({ type: "info", message: `another build is downloading ${request.url}: waiting for it` }),
+	});
+	const meanwhile = wanted === undefined ? undefined : await store.bases.find(digestOfHex(wanted.hex));
+	return meanwhile ?? (await transfer(request, partial, options));
+}
+
+async function transfer(request: ImageRequest, partial: string, options: ResolveOptions): Promise<Base> {
+	const digests = await task(options, "base", `download ${request.url}`, async (progress) => {
+		await download(request.url, partial, {
+			http: { ...httpOptions(options), allowDowngrade: request.expected.length > 0 },
+			onProgress: everySoOften(progress),
+			onRetry: (message) => options.emit({ type: "info", message }),
+			...(options.retry === undefined ? {} : { retry: options.retry }),
+		});
+		return digestFile(partial, ["sha256", ...request.expected.map(({ pin }) => pin.algorithm)], options.signal);
+	});
+	try {
+		for (const { pin, from } of request.expected) checkPin(pin, digests, request.url, options, from);
+	} catch (error) {
+		// Kept, it would be taken for a finished download the next time.
+		await rm(partial, { force: true });
+		await rm(sidecarOf(partial), { force: true });
+		throw error;
+	}
+	return keep(request, partial, digests.sha256, options);
+}
+
+async function keep(request: ImageRequest, partial: string, hex: string, options: ResolveOptions): Promise<Base> {
+	// Out of the downloads, so that a kill while it is taken over does not leave a file that looks resumable.
+	await using work = await options.store.workDir();
+	const file = join(work.path, "download");
+	await rename(partial, file);
+	const { family, architecture, defaultUser, ref, url } = request;
+	return importDisk({
+		store: options.store,
+		file,
+		name: request.name,
+		move: true,
+		trusted: false,
+		record: {
+			digest: digestOfHex(hex),
+			ref,
+			family,
+			architecture,
+			...(defaultUser === undefined ? {} : { defaultUser }),
+			source: url,
+			verified: verification(request),
+		},
+		...(options.signal === undefined ? {} : { signal: options.signal }),
+	});
+}
+
+/** BaseRecord.verified: "sha256", "sha512", either with "+gpg", or "unverified". */
+function verification(request: ImageRequest): string {
+	const [first] = request.expected;
+	if (first === undefined) return "unverified";
+	return request.signed ? `${first.pin.algorithm}+gpg` : first.pin.algorithm;
+}
+
+/** Ten times a second is enough for eyes, and costs nothing. */
+function everySoOften(progress: (current: number, total?: number) => void): (current: number, total?: number) => void {
+	let last = 0;
+	return (current, total) => {
+		const now = performance.now();
+		if (now - last < 100 && current !== total) return;
+		last = now;
+		progress(current, total);
+	};
+}
+
+/** Why a vendor could not be reached, for one line. */
+export function unreachable(error: unknown): string {
+	return messageOf(error);
+}

@@ -1,0 +1,120 @@
+/** FROM ./disk.qcow2: a file of the user's own. */
+import { mkdir, readFile, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { type Digest, sha256 } from "../digest.ts";
+import { NodebuildError } from "../errors.ts";
+import { isErrno, writeFileAtomic } from "../system/files.ts";
+import { digestFile } from "./download.ts";
+import { architectureOf, guessFamily } from "./guess.ts";
+import { digestOfHex, importDisk } from "./import.ts";
+import { checkPin, located, type ResolveOptions, task } from "./options.ts";
+import type { BaseReference } from "./resolve.ts";
+import { readHeader } from "./format.ts";
+import type { Base } from "./types.ts";
+
+type FileReference = Extract<BaseReference, { kind: "file" }>;
+
+/** What must be equal for a file's digest to be taken from the cache instead of its content. */
+interface StatRecord {
+	readonly version: 1;
+	readonly path: string;
+	readonly size: string;
+	readonly mtime: string;
+	readonly ctime: string;
+	readonly inode: string;
+	readonly digest: Digest;
+}
+
+/** @throws NodebuildError BASE_UNAVAILABLE when the file is not there, BASE_CHECKSUM against a pin. */
+export async function resolveFile(reference: FileReference, options: ResolveOptions): Promise<Base> {
+	const { path, pin } = reference;
+	const before = await identityOf(path, options);
+	const cacheFile = join(options.store.home, "cache", "base-files", `${sha256(path).slice(7, 39)}.json`);
+	const known = pin?.algorithm === "sha512" ? undefined : await readCache(cacheFile, before);
+	if (known !== undefined) {
+		if (pin !== undefined) checkPin(pin, { sha256: known.slice(7), sha512: "" }, path, options);
+		const stored = await options.store.bases.find(known);
+		if (stored !== undefined) return stored;
+	}
+	return task(options, "base", `read ${basename(path)}`, async () => {
+		const { signal } = options;
+		const digests = await digestFile(path, pin?.algorithm === "sha512" ? ["sha256", "sha512"] : ["sha256"], signal);
+		const digest = digestOfHex(digests.sha256);
+		if (pin !== undefined) checkPin(pin, digests, path, options);
+		const base = (await options.store.bases.find(digest)) ?? (await take(reference, digest, options));
+		const { needs } = await readHeader(path, path);
+		// A disk that leans on others has not all of its content in its own digest: read anew each time.
+		if (needs === undefined) await writeCache(cacheFile, { ...before, digest });
+		return base;
+	});
+}
+
+async function take(reference: FileReference, digest: Digest, options: ResolveOptions): Promise<Base> {
+	const { path, pin } = reference;
+	const base = await importDisk({
+		store: options.store,
+		file: path,
+		name: path,
+		move: false,
+		trusted: true,
+		record: {
+			digest,
+			ref: path,
+			family: guessFamily(basename(path)),
+			architecture: architectureOf(options.platform),
+			source: path,
+			verified: pin === undefined ? "unverified" : pin.algorithm,
+		},
+		...(options.signal === undefined ? {} : { signal: options.signal }),
+	});
+	const now = await digestFile(path, ["sha256"], options.signal);
+	if (digestOfHex(now.sha256) === digest) return base;
+	throw located(options, {
+		code: "BASE_UNAVAILABLE",
+		message: `${path} changed while it was read`,
+		hint: "is a machine running on it? shut it down first, or copy the disk",
+	});
+}
+
+async function identityOf(path: string, options: ResolveOptions): Promise<Omit<StatRecord, "digest">> {
+	try {
+		const found = await stat(path, { bigint: true });
+		if (!found.isFile()) {
+			throw located(options, {
+				code: "BASE_UNAVAILABLE",
+				message: `expected ${path} to be a disk image, got something that is no regular file`,
+				hint: "name the disk file itself",
+			});
+		}
+		const { size, mtimeNs, ctimeNs, ino, dev } = found;
+		return { version: 1, path, size: `${size}`, mtime: `${mtimeNs}`, ctime: `${ctimeNs}`, inode: `${dev}:${ino}` };
+	} catch (error) {
+		if (error instanceof NodebuildError || !isErrno(error, "ENOENT", "ENOTDIR", "EACCES")) throw error;
+		throw located(options, {
+			code: "BASE_UNAVAILABLE",
+			message: `expected the disk image ${path} to be there and readable, got ${error.code}`,
+			hint: "a relative path is taken from the Nodefile's folder",
+			cause: error,
+		});
+	}
+}
+
+async function readCache(file: string, now: Omit<StatRecord, "digest">): Promise<Digest | undefined> {
+	try {
+		const value = JSON.parse(await readFile(file, "utf8")) as StatRecord;
+		const same = (["version", "path", "size", "mtime", "ctime", "inode"] as const).every(
+			(key) => value[key] === now[key],
+		);
+		return same ? value.digest : undefined;
+	} catch (error) {
+		if (error instanceof SyntaxError || isErrno(error, "ENOENT")) return undefined;
+		throw error;
+	}
+}
+
+/** A file changed within the last two seconds may change again without its times telling. */
+async function writeCache(file: string, record: StatRecord): Promise<void> {
+	if (Date.now() - Number(BigInt(record.mtime) / 1_000_000n) < 2000) return;
+	await mkdir(dirname(file), { recursive: true });
+	await writeFileAtomic(file, JSON.stringify(record));
+}

@@ -1,0 +1,38 @@
+/** Which proxy an address is reached through, as curl decides it. Pure. */
+
+export interface ProxySettings {
+	readonly http?: string;
+	readonly https?: string;
+	/** Comma-separated hosts and domains, or "*". */
+	readonly no?: string;
+}
+
+/** The proxy for `url`, or undefined for a direct connection. A proxy without a scheme is an http one. */
+export function proxyFor(url: URL, settings: ProxySettings): URL | undefined {
+	const proxy = url.protocol === "https:" ? settings.https : settings.http;
+	if (proxy === undefined || proxy === "" || bypasses(url, settings.no ?? "")) return undefined;
+	return new URL(/^[a-z][a-z0-9+.-]*:\/\//i.test(proxy) ? proxy : `http://${proxy}`);
+}
+
+/** no_proxy: "example.com" and ".example.com" cover the domain and everything below; a port restricts it. */
+function bypasses(url: URL, list: string): boolean {
+	const host = url.hostname.replace(/^\[|\]$/g, "").toLowerCase();
+	const port = url.port === "" ? (url.protocol === "https:" ? "443" : "80") : url.port;
+	return list
+		.toLowerCase()
+		.split(/[\s,]+/)
+		.some((entry) => {
+			if (entry === "*") return true;
+			const [, name = "", only] = /^(.*?)(?::(\d+))?$/.exec(entry.replace(/^\*?\./, "")) ?? [];
+			if (entry.includes("::")) return host === entry.replace(/^\[|\]$/g, "");
+			if (name === "" || (only !== undefined && only !== port)) return false;
+			return host === name || host.endsWith(`.${name}`);
+		});
+}
+
+/** Header that signs in at a proxy whose address carries a user; empty otherwise. */
+export function proxyAuthorization(proxy: URL): Readonly<Record<string, string>> {
+	if (proxy.username === "") return {};
+	const user = `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`;
+	return { "proxy-authorization": `Basic ${Buffer.from(user).toString("base64")}` };
+}
