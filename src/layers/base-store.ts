@@ -1,7 +1,7 @@
 /** Bases of the store. */
 import type { Digest } from "../digest.ts";
 import { place, readAll, readEntry, stage, touch } from "./entries.ts";
-import { locked, type Marks, markId } from "./marks.ts";
+import { locked, type Marks } from "./marks.ts";
 import type { StorePaths } from "./paths.ts";
 import type { Entry } from "./records.ts";
 import type { BaseRecord } from "./types.ts";
@@ -33,18 +33,18 @@ export function createBaseStore(paths: StorePaths, marks: Marks): BaseStore {
 		return { ...rest, disk: paths.disk("bases", digest) };
 	};
 
-	const read = async (digest: Digest): Promise<BaseEntry | undefined> => {
-		const entry = await readEntry(paths, "bases", digest);
+	const read = (digest: Digest): BaseEntry | undefined => {
+		const entry = readEntry(paths, "bases", digest);
 		return entry?.kind === "bases" ? entry : undefined;
 	};
 
 	const find = async (digest: Digest): Promise<StoredBase | undefined> => {
-		if ((await read(digest)) === undefined) return undefined;
+		if (read(digest) === undefined) return undefined;
 		await touch(paths, "bases", digest);
 		return locked(paths, async () => {
-			const entry = await read(digest);
+			const entry = read(digest);
 			if (entry === undefined) return undefined;
-			await marks.add(markId("bases", digest));
+			await marks.add([entry]);
 			return baseOf(entry);
 		});
 	};
@@ -66,8 +66,8 @@ export function createBaseStore(paths: StorePaths, marks: Marks): BaseStore {
 		const staged = await stage(paths, draft);
 		return locked(paths, async () => {
 			const stored = await place(paths, draft, staged);
-			await marks.add(markId("bases", record.digest));
-			const kept = stored ? undefined : await read(record.digest);
+			await marks.add([draft]);
+			const kept = stored ? undefined : read(record.digest);
 			return kept === undefined ? { ...record, disk: paths.disk("bases", record.digest) } : baseOf(kept);
 		});
 	};

@@ -2,7 +2,18 @@
 import { type Digest, digestOf } from "../digest.ts";
 import { NodebuildError } from "../errors.ts";
 import { diskUsage } from "../system/files.ts";
-import { discard, missingParent, place, readAll, readWhole, stage, takeAway, touch } from "./entries.ts";
+import {
+	discard,
+	missingParent,
+	place,
+	readAll,
+	readChain,
+	readEntry,
+	readWhole,
+	stage,
+	takeAway,
+	touch,
+} from "./entries.ts";
 import { locked, type Marks, markId } from "./marks.ts";
 import type { StorePaths } from "./paths.ts";
 import type { Entry } from "./records.ts";
@@ -58,8 +69,8 @@ function imageId(record: Omit<ImageRecord, "id">): Digest {
 }
 
 export function createImageStore(paths: StorePaths, marks: Marks): ImageStore {
-	const read = async (key: Digest): Promise<ImageEntry | undefined> => {
-		const entry = await readWhole(paths, "images", key);
+	const read = (key: Digest): ImageEntry | undefined => {
+		const entry = readWhole(paths, "images", key);
 		return entry?.kind === "images" ? entry : undefined;
 	};
 
@@ -74,21 +85,22 @@ export function createImageStore(paths: StorePaths, marks: Marks): ImageStore {
 	};
 
 	const findByKey = async (key: Digest): Promise<Image | undefined> => {
-		if ((await read(key)) === undefined) return undefined;
+		if (readEntry(paths, "images", key) === undefined) return undefined;
 		await touch(paths, "images", key);
 		return locked(paths, async () => {
-			const entry = await read(key);
-			if (entry === undefined) return undefined;
-			await marks.add(markId("images", key));
-			return imageOf(entry, await readTags(paths));
+			const chain = readChain(paths, "images", key);
+			const [image] = chain;
+			if (image?.kind !== "images") return undefined;
+			await marks.add(chain);
+			return imageOf(image, await readTags(paths));
 		});
 	};
 
 	const list = async (): Promise<readonly Image[]> => {
 		const tags = await readTags(paths);
 		const all = await readAll(paths, "images");
-		const usable = await Promise.all(all.map(({ entry }) => entry && read(entry.digest)));
-		return usable
+		return all
+			.map(({ entry }) => entry && read(entry.digest))
 			.filter((entry) => entry !== undefined)
 			.map((entry) => imageOf(entry, tags))
 			.sort((a, b) => b.created.localeCompare(a.created));
@@ -98,7 +110,7 @@ export function createImageStore(paths: StorePaths, marks: Marks): ImageStore {
 	const lookUp = async (text: string): Promise<{ image: Image; reference?: Reference } | undefined> => {
 		const reference = parseReference(text);
 		const tag = reference && (await readTag(paths, reference));
-		const tagged = tag && (await read(tag.key));
+		const tagged = tag && read(tag.key);
 		if (reference !== undefined && tagged?.record.id === tag?.id && tagged !== undefined) {
 			return { image: imageOf(tagged, await readTags(paths)), reference };
 		}
@@ -138,7 +150,7 @@ export function createImageStore(paths: StorePaths, marks: Marks): ImageStore {
 
 	const add = async (draft: NewImage, file: string, names: readonly string[]): Promise<Image> => {
 		const references = names.map(requireReference);
-		const parent = await readWhole(paths, "layers", draft.layer);
+		const parent = readWhole(paths, "layers", draft.layer);
 		if (parent === undefined) throw missingParent("image", draft.layer);
 		const { id: _id, ...sized } = { ...draft, size: await diskUsage(file) };
 		const record: ImageRecord = { ...sized, id: imageId(sized) };
@@ -147,9 +159,9 @@ export function createImageStore(paths: StorePaths, marks: Marks): ImageStore {
 		const staged = await stage(paths, staging);
 		return locked(paths, async () => {
 			await place(paths, staging, staged);
-			const entry = await read(key);
+			const entry = read(key);
 			if (entry === undefined) throw missingParent("image", draft.layer);
-			await marks.add(markId("images", key));
+			await marks.add(readChain(paths, "images", key));
 			for (const one of references) await writeTag(paths, one, { version: 1, id: entry.record.id, key });
 			return imageOf(entry, await readTags(paths));
 		});

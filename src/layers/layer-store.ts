@@ -1,7 +1,7 @@
 /** Layers of the store. */
 import type { Digest } from "../digest.ts";
 import { diskUsage } from "../system/files.ts";
-import { missingParent, place, readAll, readWhole, stage, touch } from "./entries.ts";
+import { missingParent, place, readAll, readChain, readEntry, readWhole, stage, touch } from "./entries.ts";
 import { locked, type Marks, markId } from "./marks.ts";
 import type { StorePaths } from "./paths.ts";
 import type { Entry } from "./records.ts";
@@ -41,54 +41,50 @@ function layerOf(paths: StorePaths, { digest, record }: LayerEntry): Layer {
 	return { ...rest, disk: paths.disk("layers", digest) };
 }
 
-async function readLayer(paths: StorePaths, key: Digest): Promise<LayerEntry | undefined> {
-	const entry = await readWhole(paths, "layers", key);
-	return entry?.kind === "layers" ? entry : undefined;
+/** The layer at the head of a chain. */
+function headOf(paths: StorePaths, [head]: readonly Entry[]): Layer | undefined {
+	return head?.kind === "layers" ? layerOf(paths, head) : undefined;
 }
 
 export function createLayerStore(paths: StorePaths, marks: Marks): LayerStore {
 	const find = async (key: Digest): Promise<Layer | undefined> => {
-		const id = markId("layers", key);
-		const seen = await readLayer(paths, key);
+		const seen = readEntry(paths, "layers", key);
 		if (seen === undefined) return undefined;
 		await touch(paths, "layers", key);
-		if (marks.has(id)) return layerOf(paths, seen);
-		// Between the look and the mark it may have been pruned: look again where prune cannot run.
+		if (marks.keeps(markId("layers", key))) return headOf(paths, [seen]);
+		// The chain is looked at and marked where prune cannot run in between.
 		return locked(paths, async () => {
-			const entry = await readLayer(paths, key);
-			if (entry === undefined) return undefined;
-			await marks.add(id);
-			return layerOf(paths, entry);
+			const chain = readChain(paths, "layers", key);
+			await marks.add(chain);
+			return headOf(paths, chain);
 		});
 	};
 
 	const commit = async (record: NewLayer, file: string): Promise<CommittedLayer> => {
-		const { key, parent: parentKey, base } = record;
+		const { key, parent: parentKey, base, title } = record;
 		const parent =
 			parentKey !== undefined
-				? await readWhole(paths, "layers", parentKey)
-				: ((await readWhole(paths, "bases", base)) ?? (await readWhole(paths, "images", base)));
-		if (parent === undefined) throw missingParent(record.title, parentKey ?? base);
+				? readWhole(paths, "layers", parentKey)
+				: (readWhole(paths, "bases", base) ?? readWhole(paths, "images", base));
+		if (parent === undefined) throw missingParent(title, parentKey ?? base);
 		const full: LayerRecord = { ...record, size: await diskUsage(file) };
 		const draft = { kind: "layers", digest: key, file, record: full, parent, durable: false } as const;
 		const staged = await stage(paths, draft);
 		return locked(paths, async () => {
 			const stored = await place(paths, draft, staged);
-			const entry = await readLayer(paths, key);
-			if (entry === undefined) throw missingParent(record.title, parentKey ?? base);
-			await marks.add(markId("layers", key));
-			return { ...layerOf(paths, entry), stored };
+			const chain = readChain(paths, "layers", key);
+			const layer = headOf(paths, chain);
+			if (layer === undefined) throw missingParent(title, parentKey ?? base);
+			await marks.add(chain);
+			return { ...layer, stored };
 		});
 	};
 
-	const list = async (): Promise<readonly Layer[]> => {
-		const all = await readAll(paths, "layers");
-		const usable = await Promise.all(all.map(({ entry }) => entry && readLayer(paths, entry.digest)));
-		return usable
-			.filter((entry) => entry !== undefined)
-			.map((entry) => layerOf(paths, entry))
+	const list = async (): Promise<readonly Layer[]> =>
+		(await readAll(paths, "layers"))
+			.map(({ entry }) => entry && headOf(paths, readChain(paths, "layers", entry.digest)))
+			.filter((layer) => layer !== undefined)
 			.sort((a, b) => a.created.localeCompare(b.created));
-	};
 
 	return { find, commit, list };
 }

@@ -22,9 +22,10 @@ export async function locked<T>(paths: StorePaths, work: () => Promise<T>): Prom
 }
 
 export interface Marks {
-	has(id: MarkId): boolean;
-	/** The caller holds the store's lock. */
-	add(id: MarkId): Promise<void>;
+	/** Whether this process's marks keep an entry: it is marked, or something marked stands on it. */
+	keeps(id: MarkId): boolean;
+	/** Mark the first of a chain as in use, and with it the others. The caller holds the store's lock. */
+	add(chain: readonly { readonly kind: DiskKind; readonly digest: Digest }[]): Promise<void>;
 	/** What other living processes (and other open stores of this one) use. */
 	others(): Promise<ReadonlySet<string>>;
 	own(): ReadonlySet<string>;
@@ -34,15 +35,16 @@ export interface Marks {
 export function createMarks(paths: StorePaths): Marks {
 	const name = ownedName();
 	const folder = join(paths.tmp, name);
-	const own = new Set<MarkId>();
+	const kept = new Set<MarkId>();
 	return {
-		has: (id) => own.has(id),
-		own: () => own,
-		async add(id) {
-			if (own.has(id)) return;
+		keeps: (id) => kept.has(id),
+		own: () => kept,
+		async add(chain) {
+			const [first, ...below] = chain.map(({ kind, digest }) => markId(kind, digest));
+			if (first === undefined || kept.has(first)) return;
 			await mkdir(folder, { recursive: true, mode: 0o700 });
-			await appendFile(join(folder, MARKS_NAME), `${id}\n`, { mode: 0o600 });
-			own.add(id);
+			await appendFile(join(folder, MARKS_NAME), `${first}\n`, { mode: 0o600 });
+			for (const id of [first, ...below]) kept.add(id);
 		},
 		async others() {
 			const found = new Set<string>();
@@ -55,7 +57,7 @@ export function createMarks(paths: StorePaths): Marks {
 			return found;
 		},
 		async clear() {
-			own.clear();
+			kept.clear();
 			await rm(folder, { recursive: true, force: true });
 		},
 	};

@@ -74,8 +74,8 @@ function titleOf(entry: Entry, names: readonly string[]): string {
 }
 
 /** Why an entry cannot be used, or undefined with its parent. */
-async function look(paths: StorePaths, entry: Entry): Promise<{ reason?: string; parent?: Entry }> {
-	const parent = await readParent(paths, entry);
+function look(paths: StorePaths, entry: Entry): { reason?: string; parent?: Entry } {
+	const parent = readParent(paths, entry);
 	if (standsOn(entry, parent)) return parent === undefined ? {} : { parent };
 	return { reason: parent === undefined ? "what it stands on is gone" : "what it stands on was replaced" };
 }
@@ -106,7 +106,7 @@ async function survey(paths: StorePaths): Promise<Survey> {
 				problems.push({ id, size, reason: "its record or its disk is missing or damaged" });
 				continue;
 			}
-			const { reason, parent } = await look(paths, entry);
+			const { reason, parent } = look(paths, entry);
 			if (reason !== undefined) {
 				problems.push({ id, size, reason });
 				continue;

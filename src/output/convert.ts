@@ -1,5 +1,5 @@
 /** Formats that qemu-img writes: all that differs is data. */
-import { convert } from "../layers/qcow2.ts";
+import { convert, measure } from "../layers/qcow2.ts";
 import { COMMON_OPTIONS, COMMON_VALUES, deliver } from "./deliver.ts";
 import type { OutputFormat, OutputRequest } from "./types.ts";
 
@@ -30,6 +30,7 @@ export function convertedFormat(format: ConvertedFormat): OutputFormat {
 				request,
 				total: image.virtualSize,
 				progress,
+				needed: () => measure(image.disk),
 				...(signal === undefined ? {} : { signal }),
 				produce: (temp, onProgress) =>
 					convert(image.disk, temp, {

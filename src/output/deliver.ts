@@ -1,18 +1,17 @@
 /** How every format's file comes to be: through a temporary name beside it, whole or not at all. */
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { constants } from "node:fs";
+import { constants, createReadStream } from "node:fs";
 import { access, mkdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import { messageOf, NodebuildError } from "../errors.ts";
 import {
+	diskFullError,
 	diskUsage,
 	fsyncDir,
 	fsyncFile,
 	isErrno,
 	removeStaleTemps,
 	tempBeside,
-	whenFull,
 	writeFileAtomic,
 } from "../system/files.ts";
 import type { OutputRequest, OutputResult, Progress } from "./types.ts";
@@ -31,6 +30,8 @@ export interface Delivery {
 	readonly total: number;
 	readonly progress: Progress;
 	readonly signal?: AbortSignal;
+	/** Bytes that the file takes at most, asked for only when the disk was too small for it. */
+	readonly needed: () => Promise<number>;
 	/** Write the file under the name `temp`; reports its share done, 0 to 1. */
 	readonly produce: (temp: string, onProgress: (share: number) => void) => Promise<void>;
 }
@@ -110,6 +111,10 @@ async function write(dest: string, temp: string, delivery: Delivery): Promise<Ou
 	return { path: dest, size: await diskUsage(dest), sha256 };
 }
 
+function isFull(error: unknown): boolean {
+	return isErrno(error, "ENOSPC", "EDQUOT") || (error instanceof NodebuildError && error.code === "HOST_DISK_FULL");
+}
+
 /**
  * Make the file: produced under a temporary name in its folder, digested, on disk, renamed, and its
  * digest written beside it. What killed runs left in that folder is removed first.
@@ -119,18 +124,20 @@ export async function deliver(delivery: Delivery): Promise<OutputResult> {
 	const dest = resolve(delivery.request.dest);
 	await checkDestination(delivery.request.dest);
 	const temp = tempBeside(dest);
+	let failure: unknown;
 	try {
-		return await whenFull({ path: dest, action: `write ${dest}`, needed: delivery.total }, async () => {
-			await mkdir(dirname(dest), { recursive: true });
-			await removeStaleTemps(dirname(dest));
-			return await write(dest, temp, delivery);
-		});
+		await mkdir(dirname(dest), { recursive: true });
+		await removeStaleTemps(dirname(dest));
+		return await write(dest, temp, delivery);
 	} catch (error) {
-		if (delivery.signal?.aborted === true) {
-			throw new NodebuildError({ code: "INTERRUPTED", message: `writing ${dest} was interrupted`, cause: error });
-		}
-		throw failed(dest, error);
+		failure = error;
 	} finally {
 		await rm(temp, { force: true });
 	}
+	if (delivery.signal?.aborted === true) {
+		throw new NodebuildError({ code: "INTERRUPTED", message: `writing ${dest} was interrupted`, cause: failure });
+	}
+	if (!isFull(failure)) throw failed(dest, failure);
+	const needed = await delivery.needed();
+	throw await diskFullError({ path: dirname(dest), action: `write ${dest}`, needed, cause: failure });
 }

@@ -12,7 +12,7 @@ function wrong(message: string, hint?: string): NodebuildError {
 function fieldsOf(text: string): readonly string[] {
 	const fields: string[] = [];
 	for (let rest = text; ; ) {
-		const [whole = "", quoted, plain = ""] = /^(?:"((?:[^"]|"")*)"|([^,]*))(?=,|$)/.exec(rest) ?? [];
+		const [whole = "", quoted, plain = ""] = /^(?:"((?:[^"]|"")*)"|([^",][^,]*)?)(?=,|$)/.exec(rest) ?? [];
 		if (whole === "" && rest.startsWith('"')) throw wrong(`expected a closing quote in the output "${text}"`);
 		fields.push(quoted === undefined ? plain : quoted.replaceAll('""', '"'));
 		if (whole.length === rest.length) return fields;

@@ -75,17 +75,20 @@ test("a layer whose parent or base is gone, or was built again, is absent", asyn
 	const first = await addPlainLayer(store, base.digest, "one");
 	const second = await addPlainLayer(store, base.digest, "two", first.key);
 	const third = await addPlainLayer(store, base.digest, "three", second.key);
+	await store.close();
 	await rm(dirname(second.disk), { recursive: true });
 	expect(await store.layers.find(third.key)).toBeUndefined();
 	await expect(addPlainLayer(store, base.digest, "four", third.key)).rejects.toMatchObject({ code: "STORE_INVALID" });
 	// Another disk under the same key: what was written over the old one is wrong over this one.
 	await addPlainLayer(store, base.digest, "two", first.key);
+	await store.close();
 	expect(await store.layers.find(third.key)).toBeUndefined();
 	expect(await store.problems()).toEqual([
 		expect.objectContaining({ id: `layers/${third.key.slice(7)}`, reason: "what it stands on was replaced" }),
 	]);
 	// The unusable one makes room for a new one.
 	expect(await addPlainLayer(store, base.digest, "three", second.key)).toMatchObject({ stored: true });
+	await store.close();
 	await rm(join(store.home, "bases", base.digest.slice(7)), { recursive: true });
 	expect(await store.layers.find(first.key)).toBeUndefined();
 });
