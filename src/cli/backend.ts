@@ -2,8 +2,8 @@
  * What the commands call, as one interface. modules.ts has the real one, which loads each module when
  * it is first called: `nodebuild --version` and a mistyped option load none.
  */
+import type { BaseRow } from "../bases/index.ts";
 import type { BuildOptions, BuildResult, MachineOptions, PlanReport, VerifyReport } from "../build/types.ts";
-import type { Emit } from "../events.ts";
 import type { RemovedImage } from "../layers/image-store.ts";
 import type { PrunePolicy } from "../layers/prune.ts";
 import type { PruneReport } from "../layers/survey.ts";
@@ -19,25 +19,10 @@ export interface RunOptions extends MachineOptions {
 	readonly command?: readonly string[];
 }
 
-/** A row of `nodebuild bases`. */
-export interface BaseRow {
-	/** "debian:12", or a pattern with `aliases`. */
-	readonly ref: string;
-	readonly aliases: readonly string[];
-	readonly architecture: string;
-	/** Address of the image; "bootstrap" where there is none. */
-	readonly source: string;
-	/** In the store already. */
-	readonly ready?: BaseRecord;
-}
-
-export interface BaseOptions {
-	readonly home: string;
+export interface BaseOptions extends MachineOptions {
 	readonly baseMaps: readonly string[];
 	readonly platform: string;
 	readonly offline: boolean;
-	readonly signal: AbortSignal;
-	readonly emit: Emit;
 }
 
 export interface Backend {

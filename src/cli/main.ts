@@ -35,4 +35,11 @@ for (const signal of SIGNALS) {
 // A defect somewhere in the background: what holds a machine must not wait for it for ever.
 process.on("uncaughtException", (error) => process.exit(failed(error, io)));
 
-process.exit(await runCli(process.argv.slice(2), io, modules));
+/** What was written is in the hands of the system: into a pipe, that takes as long as its reader does. */
+function drained(stream: NodeJS.WriteStream): Promise<void> {
+	return new Promise((resolve) => stream.write("", () => resolve()));
+}
+
+const status = await runCli(process.argv.slice(2), io, modules);
+await Promise.all([drained(process.stdout), drained(process.stderr)]);
+process.exit(status);

@@ -14,7 +14,7 @@ async function withStore<T>(home: string, work: (store: Store) => Promise<T>): P
 
 export const modules: Backend = {
 	build: async (options) => (await import("../build/build.ts")).build(options),
-	explain: async (options) => (await import("../build/build.ts")).explain(options),
+	explain: async (options) => (await import("../build/explain.ts")).explain(options),
 	shell: async (options) => (await import("../build/run.ts")).openShell(options),
 	run: async (options) => (await import("../build/run.ts")).runImage(options),
 	verify: async (options) => (await import("../build/verify.ts")).verifyImage(options),
@@ -25,7 +25,13 @@ export const modules: Backend = {
 		withStore(home, async ({ images }) => images.tag((await images.get(source)).id, target)),
 	prune: (home, policy) => withStore(home, (store) => store.prune(policy)),
 	bases: async (options) => (await import("../bases/index.ts")).listBases(options),
-	buildBase: async (options) => (await import("../bases/index.ts")).buildBase(options),
+	buildBase: ({ ref, ...options }) =>
+		withStore(options.home, async (store) => {
+			const { buildBase } = await import("../bases/index.ts");
+			const { baseOptions } = await import("../build/roots.ts");
+			// A relative path is taken from the current folder, as beside a Nodefile there.
+			return buildBase(ref, await baseOptions({ ...options, nodefile: "Nodefile" }, store));
+		}),
 	doctor: async (home, signal) => {
 		const { examine, hostFacts } = await import("./doctor.ts");
 		return examine(hostFacts(), home, signal);

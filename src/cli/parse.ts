@@ -1,7 +1,6 @@
 /** Option values: text of the command line to typed values, once. Errors say what was expected. */
 import { InvalidArgumentError } from "commander";
 import { formatReference, parseReference } from "../layers/reference.ts";
-import type { OutputRequest } from "../output/types.ts";
 
 const UNITS: Readonly<Record<string, number>> = { "": 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
 const MIB = 2 ** 20;
@@ -105,37 +104,4 @@ export function parsePublish(text: string): Publish {
 	const guest = Number(match[3]);
 	if (host > 65535 || guest > 65535 || guest === 0) throw new InvalidArgumentError("Ports go from 1 to 65535.");
 	return { host, guest, protocol: match[4] === "udp" ? "udp" : "tcp" };
-}
-
-/** Split at commas as docker does (RFC 4180): a field may stand in double quotes. */
-function splitCsv(text: string): string[] {
-	const fields = text.match(/(?:"(?:[^"]|"")*"|[^,"]+)+|(?<=,|^)(?=,|$)/g) ?? [];
-	return fields.map((field) => field.replace(/"((?:[^"]|"")*)"/g, (_, inner: string) => inner.replaceAll('""', '"')));
-}
-
-const TYPE_OF_EXTENSION: Readonly<Record<string, string>> = { img: "raw", raw: "raw", qcow2: "qcow2" };
-
-/** `type=qcow2,dest=web.qcow2[,option=value]`, or a file name whose ending says the type. `dest` may be "". */
-export function parseOutput(text: string): OutputRequest {
-	if (!/^[a-z-]+=/.test(text)) {
-		const extension = /\.([a-z0-9]+)$/.exec(text)?.[1] ?? "";
-		return { type: TYPE_OF_EXTENSION[extension] ?? extension, dest: nonEmpty(text, extension), options: {} };
-	}
-	const options: Record<string, string> = {};
-	for (const field of splitCsv(text)) {
-		const equals = field.indexOf("=");
-		if (equals < 1) throw new InvalidArgumentError(`Expected name=value, got "${field}". ${OUTPUT_EXAMPLE}`);
-		options[field.slice(0, equals).trim().toLowerCase()] = field.slice(equals + 1);
-	}
-	const { type, dest, ...others } = options;
-	const of = type ?? TYPE_OF_EXTENSION[/\.([a-z0-9]+)$/.exec(dest ?? "")?.[1] ?? ""];
-	if (of === undefined || of === "") throw new InvalidArgumentError(`The type is missing. ${OUTPUT_EXAMPLE}`);
-	return { type: of, dest: dest ?? "", options: others };
-}
-
-const OUTPUT_EXAMPLE = "Example: -o type=qcow2,dest=web.qcow2";
-
-function nonEmpty(dest: string, extension: string): string {
-	if (dest !== "" && extension !== "") return dest;
-	throw new InvalidArgumentError(`Expected type=...,dest=... or a file name with an ending. ${OUTPUT_EXAMPLE}`);
 }

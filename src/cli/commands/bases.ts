@@ -1,12 +1,14 @@
 /** `nodebuild bases`: which bases FROM knows, which are fetched, and from where. */
 import type { Command } from "commander";
-import type { BaseOptions, BaseRow } from "../backend.ts";
+import type { BaseRow } from "../../bases/index.ts";
+import type { BaseOptions } from "../backend.ts";
 import {
 	addProgressOption,
 	type CommandContext,
 	collect,
 	homeOf,
 	hostPlatform,
+	machineOf,
 	type ProgressFlags,
 	printJson,
 	withProgress,
@@ -51,6 +53,7 @@ function addBaseOptions(command: Command): Command {
 function baseOptions(flags: Flags, io: Io, emit: BaseOptions["emit"]): BaseOptions {
 	return {
 		home: homeOf(io),
+		...machineOf({}, io),
 		baseMaps: flags.baseMap ?? [],
 		platform: flags.platform ?? hostPlatform(),
 		offline: flags.offline === true,
@@ -67,7 +70,13 @@ async function showBases(flags: Flags, { io, backend }: CommandContext): Promise
 
 function cells(row: BaseRow): readonly string[] {
 	const ready = row.ready === undefined ? "-" : `${shortId(row.ready.digest)} ${row.ready.verified}`;
-	return [row.ref, row.architecture, ready, row.ready?.source ?? row.source, row.aliases.join(" ")];
+	return [
+		row.ref,
+		row.architecture,
+		ready,
+		row.ready?.source ?? (row.source || "your own disk"),
+		row.aliases.join(" "),
+	];
 }
 
 async function buildBase(ref: string, flags: Flags, { io, backend }: CommandContext): Promise<void> {

@@ -1,9 +1,9 @@
 /** `nodebuild [build] -f Nodefile.worker -t worker`: the command that is meant when none is named. */
 import { writeFileSync } from "node:fs";
-import { basename, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { BuildResult } from "../../build/types.ts";
-import { EXIT_STATUS, NodebuildError } from "../../errors.ts";
+import { EXIT_STATUS } from "../../errors.ts";
 import type { OutputRequest } from "../../output/types.ts";
 import {
 	addProgressOption,
@@ -14,13 +14,12 @@ import {
 	withProgress,
 } from "../context.ts";
 import { addNodefileOptions, type NodefileFlags, nodefileOptions } from "../nodefile.ts";
-import { parseOutput, parseTag } from "../parse.ts";
-import { OutputTail } from "../render/output-tail.ts";
+import { parseTag } from "../parse.ts";
 import { renderResult, resultJson } from "../render/result.ts";
 
 interface Flags extends NodefileFlags, ProgressFlags {
 	readonly tag?: readonly string[];
-	readonly output?: readonly OutputRequest[];
+	readonly output?: readonly string[];
 	readonly verify?: boolean;
 	readonly shellOnError?: boolean;
 	readonly iidfile?: string;
@@ -37,9 +36,8 @@ export function addBuild(program: Command, context: CommandContext): void {
 		.option("-t, --tag <name[:tag]>", "name of the image; may be given several times", collect(parseTag))
 		.option(
 			"-o, --output <type=...,dest=...>",
-			"write the image to a file: type=qcow2 or raw",
-			collect(parseOutput),
-			[],
+			"write the image to a file; may be given several times",
+			collect(String),
 		)
 		.option("--verify", "boot a throwaway copy of the image and check that it answers")
 		.option("--shell-on-error", "when a step fails, open a shell in the machine as the step left it")
@@ -53,57 +51,23 @@ async function build(
 	flags: Flags,
 	{ io, backend, exitWith }: CommandContext,
 ): Promise<void> {
-	const tail = new OutputTail();
-	const result = await withProgress(flags, io, async (renderer) => {
-		const options = nodefileOptions(
-			flags,
-			folder,
-			io,
-			(event) => {
-				tail.add(event);
-				renderer.emit(event);
-			},
-			{ ...flags, tags: flags.tag ?? [], outputs: [] },
-		);
-		const outputs = (flags.output ?? []).map((request) => withDestination(request, options.tags, options.nodefile));
-		try {
-			return await backend.build({ ...options, outputs });
-		} catch (error) {
-			throw explained(error, tail, options.nodefile, flags.shellOnError === true);
-		}
-	});
+	const outputs = await parseOutputs(flags.output ?? []);
+	const result = await withProgress(flags, io, ({ emit }) =>
+		backend.build(nodefileOptions(flags, folder, io, emit, { ...flags, tags: flags.tag ?? [], outputs })),
+	);
 	if (flags.iidfile !== undefined) writeFileSync(resolve(io.cwd, flags.iidfile), result.image.id);
 	io.stdout.write(show(result, flags, progressOf(flags, io) === "json"));
 	if (result.verification?.passed === false) exitWith(EXIT_STATUS.VERIFY_FAILED);
 }
 
+/** The formats and what they need are loaded only where a build has outputs. */
+async function parseOutputs(texts: readonly string[]): Promise<readonly OutputRequest[]> {
+	if (texts.length === 0) return [];
+	const { parseOutput } = await import("../../output/parse.ts");
+	return texts.map(parseOutput);
+}
+
 function show(result: BuildResult, flags: Flags, json: boolean): string {
 	if (flags.quiet === true) return `${result.image.id}\n`;
 	return json ? `${JSON.stringify(resultJson(result))}\n` : renderResult(result);
-}
-
-/** Without `dest`: the first tag's name, else the Nodefile's, in the current folder. */
-export function withDestination(request: OutputRequest, tags: readonly string[], nodefile: string): OutputRequest {
-	if (request.dest !== "") return request;
-	const file = basename(nodefile).replace(/^Nodefile\.?/i, "") || basename(resolve(nodefile, "..")) || "image";
-	const name = tags[0] === undefined ? file.replace(/\.nodefile$/i, "") : basename(tags[0].replace(/:[^/]*$/, ""));
-	return { ...request, dest: `${name}.${request.type === "raw" ? "img" : request.type}` };
-}
-
-/** A failing step, with its last output and the ways to look inside, where the build has not said them. */
-function explained(error: unknown, tail: OutputTail, nodefile: string, hadShell: boolean): unknown {
-	if (!(error instanceof NodebuildError) || error.code !== "STEP_FAILED") return error;
-	const ways = [
-		"the steps before it are kept: the next build goes on here",
-		`look at the machine before this step: nodebuild shell -f ${nodefile}`,
-		...(hadShell ? [] : ["or build with --shell-on-error to look at it as the step left it"]),
-	];
-	return new NodebuildError({
-		code: error.code,
-		message: error.message,
-		details: error.details.length > 0 ? error.details : tail.lines,
-		...(error.at === undefined ? {} : { at: error.at }),
-		hint: error.hint ?? ways.join("\n"),
-		cause: error.cause ?? error,
-	});
 }

@@ -1,5 +1,6 @@
 /** What a user sees of an error: code and message, the place with its line, the last output, what to do. */
 import { messageOf, NodebuildError, type SourceLocation } from "../../errors.ts";
+import { cleanLine } from "./lines.ts";
 
 export interface ErrorView {
 	readonly color: boolean;
@@ -20,7 +21,7 @@ export function renderError(error: unknown, view: ErrorView): string {
 function known(error: NodebuildError, paint: Paint): string[] {
 	const lines = [`${paint("1;31", `error[${error.code}]`)}: ${error.message}`];
 	if (error.at !== undefined) lines.push(...place(error.at, paint));
-	if (error.details.length > 0) lines.push("------", ...error.details.flatMap(splitLines), "------");
+	if (error.details.length > 0) lines.push("------", ...error.details.flatMap(splitLines).map(cleanLine), "------");
 	if (error.hint !== undefined) lines.push(...hint(error.hint, paint));
 	return lines;
 }

@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { describe, expect, it } from "vitest";
 import { createProgram } from "../../../src/cli/program.ts";
 import { EXIT_STATUS } from "../../../src/errors.ts";
+import { OUTPUT_FORMATS } from "../../../src/output/index.ts";
 import { recorder, TextSink } from "./harness.ts";
 
 const text = readFileSync("docs/cli.md", "utf8");
@@ -56,6 +57,10 @@ describe("docs/cli.md", () => {
 		const named = [...section("Commands").matchAll(/`(?:[^`\n]* )?(--[a-z][a-z-]*)/g)].map(([, flag]) => flag ?? "");
 		expect(named.filter((flag) => !known.has(flag) && flag !== "--help")).toEqual([]);
 		expect(named.length).toBeGreaterThan(30);
+	});
+
+	it("names every type of output", () => {
+		for (const { type } of OUTPUT_FORMATS) expect(section("Commands")).toContain(`\`${type}\``);
 	});
 
 	it("names every type of event", () => {

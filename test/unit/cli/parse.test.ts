@@ -7,7 +7,6 @@ import {
 	parseDuration,
 	parseKeyValue,
 	parseMemory,
-	parseOutput,
 	parsePlatform,
 	parsePublish,
 	parseSize,
@@ -107,24 +106,8 @@ describe("ports", () => {
 	);
 });
 
-describe("outputs", () => {
-	it.each([
-		["type=qcow2,dest=web.qcow2", { type: "qcow2", dest: "web.qcow2", options: {} }],
-		["type=qcow2,dest=a.qcow2,compress=true", { type: "qcow2", dest: "a.qcow2", options: { compress: "true" } }],
-		['type=raw,"dest=a,b.img"', { type: "raw", dest: "a,b.img", options: {} }],
-		["dest=disk.img", { type: "raw", dest: "disk.img", options: {} }],
-		["type=qcow2", { type: "qcow2", dest: "", options: {} }],
-		["out/web.qcow2", { type: "qcow2", dest: "out/web.qcow2", options: {} }],
-		["web.vmdk", { type: "vmdk", dest: "web.vmdk", options: {} }],
-	])("reads %s", (text, request) => expect(parseOutput(text)).toEqual(request));
-
-	it.each(["", "web", "dest=web", "type=", "type=raw,,dest=a", "type=raw,dest"])("refuses %j", (text) =>
-		expect(() => parseOutput(text)).toThrow("Example: -o type=qcow2,dest=web.qcow2"),
-	);
-});
-
 it("answers any text with a value or a message, never with a defect", () => {
-	const parsers = [parseSize, parseMemory, parseDiskSize, parseDuration, parseTag, parsePublish, parseOutput];
+	const parsers = [parseSize, parseMemory, parseDiskSize, parseDuration, parseTag, parsePublish];
 	fc.assert(
 		fc.property(fc.oneof(fc.string(), fc.stringMatching(/^[a-z0-9=,:"./]*$/)), (text) => {
 			for (const parse of parsers) {

@@ -51,7 +51,7 @@ describe("build's options", () => {
 		const line =
 			"-f Nodefile.worker -t web -t team/web:1 --build-arg A=1=2 --build-arg B --build-arg C --target run --no-cache " +
 			"--disk-size 20G --memory 2G --cpus 3 --base-map a.json --offline --label x=y --platform linux/arm64 --verify " +
-			"--shell-on-error -o type=raw";
+			"--shell-on-error -o type=raw,dest=web.img -o web.qcow2";
 		const { options } = await cli(line.split(" "), { cwd, env: { B: "from outside" } });
 		expect(options).toMatchObject({
 			tags: ["web:latest", "team/web:1"],
@@ -67,20 +67,23 @@ describe("build's options", () => {
 			platform: "linux/arm64",
 			verify: true,
 			shellOnError: true,
-			outputs: [{ type: "raw", dest: "web.img", options: {} }],
+			outputs: [
+				{ type: "raw", dest: "web.img", options: {} },
+				{ type: "qcow2", dest: "web.qcow2", options: {} },
+			],
 			home: "/store",
 		});
 		expect(options.buildArgs).not.toHaveProperty("C");
 	});
 
 	it("have defaults, some from the environment", async () => {
-		const plain = await cli(["-f", "Nodefile.worker", "-o", "type=qcow2"], { cwd });
+		const plain = await cli(["-f", "Nodefile.worker"], { cwd });
 		expect(plain.options).toMatchObject({
 			tags: [],
 			noCache: false,
 			memory: 1024,
 			diskSize: 10 * 2 ** 30,
-			outputs: [{ type: "qcow2", dest: "worker.qcow2" }],
+			outputs: [],
 		});
 		expect(plain.options).not.toHaveProperty("target");
 		const env = { NODEBUILD_MEMORY: "3G", NODEBUILD_CPUS: "7" };
@@ -101,6 +104,7 @@ describe("what is mistyped", () => {
 		[["-f", "Nodefile.worker", "--progress", "fancy"], "Allowed choices are auto, tty, plain, json"],
 		[["-f", "Nodefile.worker", ".", "extra"], "too many arguments"],
 		[["-f"], "argument missing"],
+		[["-f", "Nodefile.worker", "-o", "type=qcow3,dest=x"], "did you mean qcow2?"],
 		[["rmi"], "missing required argument"],
 		[["run"], "missing required argument"],
 		[["tag", "web", "Web!"], "lower case"],
@@ -184,11 +188,13 @@ describe("what goes wrong in a build", () => {
 				build: async ({ emit }) => {
 					emit({ type: "step-start", step: failing });
 					emit({ type: "step-output", step: failing, stream: "stderr", data: Buffer.from("make: *** No targets.") });
-					emit({ type: "step-failed", step: failing, milliseconds: 10, message: "exit status 2" });
+					emit({ type: "step-failed", step: failing, milliseconds: 10, message: "exit code: 2" });
 					throw new NodebuildError({
 						code: "STEP_FAILED",
-						message: 'step [3/4] RUN make: "/bin/sh -c make" ended with exit status 2',
+						message: 'process "/bin/sh -c make" did not complete successfully: exit code: 2',
 						at: { ...failing.at, length: 8 },
+						details: ["\u001b[31mmake\u001b[0m: *** No targets."],
+						hint: "the layer before this step is kept\nlook inside with nodebuild shell",
 					});
 				},
 			},
@@ -198,9 +204,9 @@ describe("what goes wrong in a build", () => {
 			[
 				"#1 [3/4] RUN make",
 				"#1 0.000 make: *** No targets.",
-				"#1 ERROR: exit status 2",
+				"#1 ERROR: exit code: 2",
 				"",
-				'error[STEP_FAILED]: step [3/4] RUN make: "/bin/sh -c make" ended with exit status 2',
+				'error[STEP_FAILED]: process "/bin/sh -c make" did not complete successfully: exit code: 2',
 				" --> Nodefile:3:1",
 				"  |",
 				"3 | RUN make",
@@ -208,9 +214,8 @@ describe("what goes wrong in a build", () => {
 				"------",
 				"make: *** No targets.",
 				"------",
-				"hint: the steps before it are kept: the next build goes on here",
-				"      look at the machine before this step: nodebuild shell -f Nodefile.worker",
-				"      or build with --shell-on-error to look at it as the step left it",
+				"hint: the layer before this step is kept",
+				"      look inside with nodebuild shell",
 				"",
 			].join("\n"),
 		);

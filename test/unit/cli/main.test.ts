@@ -1,0 +1,102 @@
+/** The process around the command line: streams, signals, exit status. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { build } from "esbuild";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+let folder: string;
+let program: string;
+
+beforeAll(async () => {
+	folder = mkdtempSync(join(tmpdir(), "nodebuild-main-"));
+	program = join(folder, "main.mjs");
+	const fixture = join(import.meta.dirname, "fixtures", "modules.ts");
+	await build({
+		entryPoints: ["src/cli/main.ts"],
+		outfile: program,
+		bundle: true,
+		format: "esm",
+		platform: "node",
+		target: "node20",
+		banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+		plugins: [
+			{
+				name: "without-machines",
+				setup: (builder) => builder.onResolve({ filter: /^\.\/modules\.ts$/ }, () => ({ path: fixture })),
+			},
+		],
+	});
+	writeFileSync(join(folder, "Nodefile"), "FROM debian:12\n");
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+interface Ended {
+	readonly status: number | null;
+	readonly stdout: string;
+	readonly stderr: string;
+}
+
+function start(args: readonly string[]): {
+	readonly child: ChildProcess;
+	readonly ended: Promise<Ended>;
+	heard(text: string): Promise<void>;
+} {
+	const child = spawn(process.execPath, [program, ...args], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+	const said = { stdout: "", stderr: "" };
+	for (const stream of ["stdout", "stderr"] as const) {
+		child[stream].setEncoding("utf8").on("data", (text: string) => {
+			said[stream] += text;
+		});
+	}
+	const ended = once(child, "close").then(([status]) => ({ status, ...said }));
+	const heard = async (text: string): Promise<void> => {
+		while (!said.stderr.includes(text)) await once(child.stderr, "data");
+	};
+	return { child, ended, heard };
+}
+
+describe("the process", () => {
+	it("ends with the command's status", async () => {
+		expect(await start(["--version"]).ended).toMatchObject({ status: 0 });
+		expect(await start(["imags"]).ended).toMatchObject({ status: 2, stdout: "" });
+	});
+
+	it.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)("%s stops the work in order and ends with 130", async (signal) => {
+		const { child, ended, heard } = start(["build"]);
+		await heard("building");
+		child.kill(signal);
+		const { status, stderr } = await ended;
+		expect(status).toBe(130);
+		expect(stderr).toBe("building\nstopping; once more to stop at once\ninterrupted: what was finished is kept\n");
+	});
+
+	it("a second signal does not wait for work that does not stop", async () => {
+		const { child, ended, heard } = start(["build", "--target", "stubborn"]);
+		await heard("building");
+		child.kill("SIGINT");
+		await heard("stopping");
+		child.kill("SIGINT");
+		expect((await ended).status).toBe(130);
+	});
+
+	it("writes all of a long result into a pipe", async () => {
+		const { status, stdout } = await start(["images", "-q"]).ended;
+		expect(status).toBe(0);
+		expect(stdout.split("\n")).toHaveLength(20_001);
+	});
+
+	it("is quiet when the reader of its results goes away", async () => {
+		const { child, ended } = start(["images"]);
+		child.stdout?.destroy();
+		expect(await ended).toMatchObject({ status: 0, stderr: "" });
+	});
+
+	it("ends with 1 and a message when something throws in the background", async () => {
+		const { status, stderr } = await start(["prune"]).ended;
+		expect(status).toBe(1);
+		expect(stderr).toContain("error[INTERNAL]: a defect in the background");
+	});
+});
