@@ -48,20 +48,14 @@ export const TOOLS = [
 		packages: { debian: "fdisk", fedora: "util-linux", rhel: "util-linux" },
 	},
 	{
-		probe: "mkfs.ext4",
+		probe: "mke2fs",
 		use: "makes the file system of a bootstrapped base",
 		need: "start",
 		packages: { debian: "e2fsprogs", fedora: "e2fsprogs", rhel: "e2fsprogs" },
 	},
 	{
-		probe: "mkfs.vfat",
-		use: "makes the EFI partition and the cloud-init seed",
-		need: "start",
-		packages: { debian: "dosfstools", fedora: "dosfstools", rhel: "dosfstools" },
-	},
-	{
 		probe: "mcopy",
-		use: "fills the EFI partition and the cloud-init seed",
+		use: "makes and fills the EFI partition and the cloud-init seed",
 		need: "start",
 		packages: { debian: "mtools", fedora: "mtools", rhel: "mtools" },
 	},
