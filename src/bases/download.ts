@@ -52,17 +52,12 @@ export async function download(url: string, file: string, options: DownloadOptio
 			if (!(error instanceof HttpConnectionError)) throw error;
 			// A try that brought something shows that the server lives: the count begins anew.
 			failures = (await sizeOf(file)) > before ? 1 : failures + 1;
-			if (failures > retry.retries || isHopeless(error)) throw error;
+			if (failures > retry.retries || error.isHopeless) throw error;
 			const wait = pause(failures, retry);
 			options.onRetry?.(`${error.message}; trying again in ${(wait / 1000).toFixed(1)} s`);
 			await retry.sleep(wait, signal);
 		}
 	}
-}
-
-/** A name that does not exist or a port that nobody listens on will not get better within seconds. */
-function isHopeless(error: HttpConnectionError): boolean {
-	return error.code === "ENOTFOUND" || error.code === "ECONNREFUSED";
 }
 
 async function sizeOf(file: string): Promise<number> {
@@ -77,7 +72,7 @@ async function attempt(url: string, file: string, options: DownloadOptions): Pro
 	if (have > 0 && have === known?.total) return;
 	const headers: Record<string, string> = {};
 	if (have > 0 && validator !== undefined) {
-		headers["range"] = `bytes=${have}-`;
+		headers.range = `bytes=${have}-`;
 		headers["if-range"] = validator;
 	}
 	const response = await get(url, { ...options.http, headers });

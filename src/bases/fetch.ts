@@ -2,23 +2,15 @@
 import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { sha256 } from "../digest.ts";
-import { messageOf, NodebuildError } from "../errors.ts";
-import type { BaseEntry, ChecksumFile, ImageSource, Signature } from "../plan/base-map.ts";
-import { checksumCandidates, findChecksum } from "./checksums.ts";
+import type { NodebuildError } from "../errors.ts";
+import type { BaseEntry, ImageSource } from "../plan/base-map.ts";
 import { digestFile, download, sidecarOf } from "./download.ts";
-import { checkSignature } from "./gpg.ts";
 import { architectureOf, guessFamily } from "./guess.ts";
-import { getBytes, getText, HttpConnectionError, type HttpOptions } from "./http.ts";
 import { digestOfHex, importDisk } from "./import.ts";
 import { checkPin, located, type ResolveOptions, task } from "./options.ts";
 import type { BaseReference, Pin } from "./resolve.ts";
 import type { Base } from "./types.ts";
-
-/** A digest and who says so, for messages. */
-interface Expectation {
-	readonly pin: Pin;
-	readonly from: string;
-}
+import { type Expectation, fetchChecksum, findBeside, httpOptions } from "./vendor.ts";
 
 interface ImageRequest {
 	readonly url: string;
@@ -32,19 +24,6 @@ interface ImageRequest {
 	readonly signed: boolean;
 }
 
-/** A few seconds: a blocked site must not hold up a build that has another source. */
-const CONNECT_TIMEOUT = 8_000;
-const IDLE_TIMEOUT = 60_000;
-
-function httpOptions(options: ResolveOptions): HttpOptions {
-	return {
-		proxy: options.proxy,
-		connectTimeout: options.connectTimeout ?? CONNECT_TIMEOUT,
-		idleTimeout: options.idleTimeout ?? IDLE_TIMEOUT,
-		...(options.signal === undefined ? {} : { signal: options.signal }),
-	};
-}
-
 /** The address of an image source for an architecture; undefined where the vendor has none. */
 export function imageAddress(source: ImageSource, entry: BaseEntry, architecture: string): string | undefined {
 	if (architecture !== "amd64" && architecture !== "arm64") return undefined;
@@ -55,13 +34,14 @@ export function imageAddress(source: ImageSource, entry: BaseEntry, architecture
 }
 
 /**
- * A base of the map from its vendor.
+ * A base of the map from its vendor. `patient`: there is no other source to turn to.
  * @throws HttpConnectionError when the vendor cannot be reached; NodebuildError BASE_CHECKSUM, BASE_SIGNATURE,
  *   BASE_UNAVAILABLE.
  */
 export async function fetchNamed(
 	reference: Extract<BaseReference, { kind: "named" }>,
 	source: ImageSource,
+	patient: boolean,
 	options: ResolveOptions,
 ): Promise<Base> {
 	const { name: ref, entry } = reference.base;
@@ -75,7 +55,7 @@ export async function fetchNamed(
 	let signed = false;
 	if (source.checksum !== undefined) {
 		const vendorName = entry.architectures[architecture as "amd64" | "arm64"] ?? architecture;
-		const found = await fetchChecksum(source.checksum, vendorName, name, options);
+		const found = await fetchChecksum(source.checksum, vendorName, name, patient, options);
 		expected.push(found.expectation);
 		signed = found.signed;
 	}
@@ -124,76 +104,6 @@ function noArchitecture(ref: string, architecture: string, entry: BaseEntry, opt
 		message: `expected ${ref} to exist for ${architecture}, got a base for ${Object.keys(entry.architectures).join(", ")} only`,
 		hint: "choose another --platform or another base",
 	});
-}
-
-async function fetchChecksum(
-	checksum: ChecksumFile,
-	vendorName: string,
-	name: string,
-	options: ResolveOptions,
-): Promise<{ readonly expectation: Expectation; readonly signed: boolean }> {
-	const url = checksum.url.replaceAll("{arch}", vendorName);
-	const content = await getBytes(url, httpOptions(options));
-	const pin = content === undefined ? undefined : findChecksum(content.toString("utf8"), name, checksum.algorithm);
-	if (content === undefined || pin === undefined) {
-		throw located(options, {
-			code: "BASE_UNAVAILABLE",
-			message: `expected ${url} to list the ${checksum.algorithm} digest of ${name}, got ${content === undefined ? "no such file" : "a file without it"}`,
-			hint: "the vendor may have moved its images; --base-map can name another address",
-		});
-	}
-	const { signature } = checksum;
-	const signed = signature !== undefined && (await verify(url, content, signature, vendorName, options));
-	return { expectation: { pin, from: url }, signed };
-}
-
-/** True: signed by the vendor. False: it could not be checked, which is said. */
-async function verify(
-	url: string,
-	content: Uint8Array,
-	signature: Signature,
-	vendorName: string,
-	options: ResolveOptions,
-): Promise<boolean> {
-	const key = options.map.keys[signature.key];
-	if (key === undefined) return false;
-	const http = httpOptions(options);
-	const detached =
-		signature.kind === "clearsigned"
-			? undefined
-			: await getBytes((signature.url ?? `${url}.asc`).replaceAll("{arch}", vendorName), http).catch(unreached);
-	const unchecked = (why: string): false => {
-		options.emit({ type: "info", message: `the signature of ${url} was not checked: ${why}; its digest still is` });
-		return false;
-	};
-	if (signature.kind === "detached" && detached === undefined) return unchecked("it could not be fetched");
-	const publishedKey = key.url === undefined ? undefined : await getBytes(key.url, http).catch(unreached);
-	await using work = await options.store.workDir();
-	const result = await checkSignature(
-		{
-			url,
-			content,
-			key,
-			...(detached === undefined ? {} : { signature: detached }),
-			...(publishedKey === undefined ? {} : { publishedKey }),
-		},
-		work.path,
-	);
-	return result.good ? true : unchecked(result.why);
-}
-
-function unreached(error: unknown): undefined {
-	if (error instanceof HttpConnectionError) return undefined;
-	throw error;
-}
-
-async function findBeside(url: string, name: string, options: ResolveOptions): Promise<Expectation | undefined> {
-	for (const candidate of checksumCandidates(url)) {
-		const text = await getText(candidate.url, httpOptions(options));
-		const pin = text === undefined ? undefined : findChecksum(text, name, candidate.algorithm);
-		if (pin !== undefined) return { pin, from: candidate.url };
-	}
-	return undefined;
 }
 
 async function fetchImage(request: ImageRequest, options: ResolveOptions): Promise<Base> {
@@ -273,9 +183,4 @@ function everySoOften(progress: (current: number, total?: number) => void): (cur
 		last = now;
 		progress(current, total);
 	};
-}
-
-/** Why a vendor could not be reached, for one line. */
-export function unreachable(error: unknown): string {
-	return messageOf(error);
 }

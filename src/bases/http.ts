@@ -2,11 +2,14 @@
  * A small HTTP client: GET with ranges, redirects, proxies (CONNECT for https) and time limits.
  * fetch of Node 20 cannot use a proxy, and this needs nothing else.
  */
-import { type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { Socket } from "node:net";
 import { connect as tlsConnect } from "node:tls";
+import { HttpConnectionError } from "./http-error.ts";
 import { type ProxySettings, proxyAuthorization, proxyFor } from "./proxy.ts";
+
+export { HttpConnectionError } from "./http-error.ts";
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 const MAX_REDIRECTS = 10;
@@ -33,43 +36,6 @@ export interface HttpResponse {
 	readonly url: string;
 	/** Errors when the connection breaks or idles; destroy it when it is not read to its end. */
 	readonly body: IncomingMessage;
-}
-
-/** The connection failed or broke: worth another try, or another source. */
-export class HttpConnectionError extends Error {
-	override readonly name = "HttpConnectionError";
-	readonly url: string;
-	/** The system's code, as ENOTFOUND or ECONNREFUSED; ETIMEDOUT for our own limits. */
-	readonly code: string | undefined;
-
-	constructor(url: string, cause: unknown) {
-		const code = codeOf(cause);
-		super(`${describe(code)} (${new URL(url).host})`, { cause });
-		this.url = url;
-		this.code = code;
-	}
-}
-
-const WORDS: Readonly<Record<string, string>> = {
-	ENOTFOUND: "the host's name is unknown here",
-	EAI_AGAIN: "the host's name could not be looked up",
-	ECONNREFUSED: "the connection was refused",
-	ECONNRESET: "the connection was cut",
-	ETIMEDOUT: "no answer in time",
-	EHOSTUNREACH: "the host cannot be reached",
-	ENETUNREACH: "the network cannot be reached",
-	EPIPE: "the connection was cut",
-};
-
-function describe(code: string | undefined): string {
-	return code === undefined ? "the connection failed" : (WORDS[code] ?? `the connection failed with ${code}`);
-}
-
-/** The code of an error; of the first one in an AggregateError (several addresses tried), which has none itself. */
-function codeOf(error: unknown): string | undefined {
-	if (!(error instanceof Error)) return undefined;
-	if ("code" in error && typeof error.code === "string") return error.code;
-	return error instanceof AggregateError ? codeOf(error.errors[0]) : undefined;
 }
 
 /**

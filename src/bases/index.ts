@@ -1,18 +1,16 @@
 /** FROM -> base: the face of this folder. */
 import { messageOf, NodebuildError } from "../errors.ts";
-import { openStore } from "../layers/store.ts";
-import type { BaseRecord } from "../layers/types.ts";
-import type { Architecture, BaseEntry } from "../plan/base-map.ts";
+import type { BaseEntry, ImageSource } from "../plan/base-map.ts";
 import { BOOTSTRAP, bootstrap } from "./bootstrap/index.ts";
 import { fetchNamed, fetchUrl, imageAddress } from "./fetch.ts";
 import { architectureOf } from "./guess.ts";
 import { HttpConnectionError } from "./http.ts";
 import { resolveFile } from "./local.ts";
-import { loadMaps } from "./map.ts";
 import { located, type ResolveOptions } from "./options.ts";
 import { type BaseReference, parseReference } from "./resolve.ts";
 import type { Base } from "./types.ts";
 
+export { type BaseRow, type ListOptions, listBases } from "./list.ts";
 export { loadMaps } from "./map.ts";
 export type { BootForSetup, ResolveOptions } from "./options.ts";
 export { type BaseReference, parseReference } from "./resolve.ts";
@@ -28,8 +26,17 @@ const unreachableHosts = new Map<string, string>();
  * @throws NodebuildError BASE_UNKNOWN, BASE_UNAVAILABLE, BASE_CHECKSUM, BASE_SIGNATURE, BASE_BOOTSTRAP, UNSUPPORTED
  */
 export async function resolveBase(ref: string, options: ResolveOptions): Promise<Base> {
-	const { map, directory, at } = options;
+	const { map, directory, at, signal } = options;
 	const reference = parseReference(ref, { map, directory, ...(at === undefined ? {} : { at }) });
+	try {
+		return await resolveReference(reference, options);
+	} catch (error) {
+		if (signal?.aborted !== true || (error instanceof NodebuildError && error.code === "INTERRUPTED")) throw error;
+		throw new NodebuildError({ code: "INTERRUPTED", message: `getting the base ${ref} was interrupted`, cause: error });
+	}
+}
+
+async function resolveReference(reference: BaseReference, options: ResolveOptions): Promise<Base> {
 	switch (reference.kind) {
 		case "file":
 			return resolveFile(reference, options);
@@ -90,21 +97,24 @@ async function resolveNamed(reference: NamedReference, options: ResolveOptions):
 	}
 	requireOnline(name, options);
 	const failures: NodebuildError[] = [];
-	for (const source of entry.sources) {
-		if (options.source !== "auto" && source.kind !== options.source) continue;
+	// A pin names the vendor's image; what is built here has a digest of its own.
+	const usable = entry.sources.filter(
+		({ kind }) =>
+			(options.source === "auto" || kind === options.source) && !(kind === BOOTSTRAP && reference.pin !== undefined),
+	);
+	for (const source of usable) {
 		if (source.kind === BOOTSTRAP) {
-			// A pin names the vendor's image; what is built here has a digest of its own.
-			if (reference.pin !== undefined) continue;
 			announce(name, failures, options);
 			return await bootstrap(reference.base, source, options).catch((error: unknown) => {
 				throw failures.length === 0 ? error : withFailures(error, failures, options);
 			});
 		}
 		try {
-			return await fetchReachable(reference, source, options);
+			return await fetchReachable(reference, source, usable.length === 1, options);
 		} catch (error) {
-			if (!(error instanceof HttpConnectionError)) throw error;
-			failures.push(unreachable(name, error, options));
+			if (error instanceof HttpConnectionError) failures.push(unreachable(name, error, options));
+			else if (error instanceof NodebuildError && error.code === "BASE_UNAVAILABLE") failures.push(error);
+			else throw error;
 		}
 	}
 	throw failures[0] ?? noSource(name, entry, options);
@@ -113,7 +123,8 @@ async function resolveNamed(reference: NamedReference, options: ResolveOptions):
 /** Like fetchNamed, but a host that was silent once in this run is not waited for again. */
 async function fetchReachable(
 	reference: NamedReference,
-	source: Parameters<typeof fetchNamed>[1],
+	source: ImageSource,
+	patient: boolean,
 	options: ResolveOptions,
 ): Promise<Base> {
 	const { entry } = reference.base;
@@ -124,7 +135,7 @@ async function fetchReachable(
 		throw new HttpConnectionError(address, Object.assign(new Error(known), { code: known }));
 	}
 	try {
-		return await fetchNamed(reference, source, options);
+		return await fetchNamed(reference, source, patient, options);
 	} catch (error) {
 		if (error instanceof HttpConnectionError && host !== undefined && error.code !== undefined) {
 			unreachableHosts.set(host, error.code);
@@ -173,63 +184,7 @@ function noSource(name: string, entry: BaseEntry, options: ResolveOptions): Node
 	});
 }
 
-/** A row of `nodebuild bases`. */
-export interface BaseRow {
-	readonly ref: string;
-	readonly aliases: readonly string[];
-	readonly architecture: string;
-	/** Address of the image; "bootstrap" where only packages remain; empty where the user must bring the disk. */
-	readonly source: string;
-	/** Said when there is no source. */
-	readonly note?: string;
-	/** In the store already. */
-	readonly ready?: BaseRecord;
-}
-
-export interface ListOptions {
-	/** The store's folder. */
-	readonly home: string;
-	readonly baseMaps: readonly string[];
-	/** Rows are for this platform. */
-	readonly platform: string;
-}
-
-/** Everything that FROM knows by name, and what else the store has. */
-export async function listBases(options: ListOptions): Promise<readonly BaseRow[]> {
-	const map = await loadMaps(options.baseMaps);
-	const architecture = architectureOf(options.platform);
-	await using store = await openStore(options.home);
-	const stored = await store.bases.list();
-	const newest = (ref: string): BaseRecord | undefined =>
-		stored.filter((base) => base.ref === ref && base.architecture === architecture).at(-1);
-	const rows = Object.entries(map.bases).flatMap(([ref, entry]): BaseRow[] => {
-		if (entry.architectures[architecture as Architecture] === undefined) return [];
-		const ready = newest(ref);
-		const { aliases, unavailable } = entry;
-		return [
-			{
-				ref,
-				aliases,
-				architecture,
-				source: firstSource(entry, architecture),
-				...(unavailable === undefined ? {} : { note: unavailable }),
-				...(ready === undefined ? {} : { ready }),
-			},
-		];
-	});
-	const others = stored.filter(({ ref }) => !Object.hasOwn(map.bases, ref));
-	return [...rows, ...others.map((ready): BaseRow => ({ ...ready, aliases: [], ready }))];
-}
-
-function firstSource(entry: BaseEntry, architecture: string): string {
-	for (const source of entry.sources) {
-		const address = source.kind === BOOTSTRAP ? BOOTSTRAP : imageAddress(source, entry, architecture);
-		if (address !== undefined) return address;
-	}
-	return "";
-}
-
-/** `nodebuild bases build debian:12`: put a base into the store ahead of time, asking its source anew. */
+/** `nodebuild bases build debian:12`: put a base into the store ahead of time. Nothing is done when it is there. */
 export async function buildBase(ref: string, options: ResolveOptions): Promise<Base> {
-	return resolveBase(ref, { ...options, refresh: true });
+	return resolveBase(ref, options);
 }

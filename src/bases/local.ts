@@ -5,11 +5,11 @@ import { type Digest, sha256 } from "../digest.ts";
 import { NodebuildError } from "../errors.ts";
 import { isErrno, writeFileAtomic } from "../system/files.ts";
 import { digestFile } from "./download.ts";
+import { readHeader } from "./format.ts";
 import { architectureOf, guessFamily } from "./guess.ts";
 import { digestOfHex, importDisk } from "./import.ts";
 import { checkPin, located, type ResolveOptions, task } from "./options.ts";
 import type { BaseReference } from "./resolve.ts";
-import { readHeader } from "./format.ts";
 import type { Base } from "./types.ts";
 
 type FileReference = Extract<BaseReference, { kind: "file" }>;

@@ -9,7 +9,7 @@ import type { Pin } from "./resolve.ts";
 import type { RetryPolicy } from "./retry.ts";
 import type { BaseEvent } from "./types.ts";
 
-/** Boots a disk, lets `use` work in it, and powers it off in an orderly way; the machine writes to the disk itself. */
+/** Boots a disk, lets `use` work in the machine, and ends it. The machine writes to an overlay of its own: the disk stays as it is. */
 export type BootForSetup = (
 	disk: { readonly file: string; readonly format: "raw" | "qcow2" },
 	options: { readonly kernel?: string; readonly initrd?: string; readonly append?: string },

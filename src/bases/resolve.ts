@@ -2,8 +2,8 @@
 import { isAbsolute, join, resolve as resolvePath } from "node:path";
 import { NodebuildError, type SourceLocation } from "../errors.ts";
 import type { BaseMap } from "../plan/base-map.ts";
-import { nearest } from "./nearest.ts";
 import { findBase, knownNames, type NamedBase } from "./map.ts";
+import { nearest } from "./nearest.ts";
 
 /** A digest that the user gave; sha512 too, since some vendors publish nothing else. */
 export interface Pin {

@@ -1,6 +1,7 @@
 /** FROM -> base. */
-import type { BaseRecord } from "../layers/types.ts";
+
 import type { BuildEvent } from "../events.ts";
+import type { BaseRecord } from "../layers/types.ts";
 import type { ImageConfig } from "../plan/types.ts";
 
 export interface Base extends BaseRecord {

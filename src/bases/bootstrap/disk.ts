@@ -8,6 +8,8 @@ import { bootSectors } from "./boot-sector.ts";
 import type { Identity } from "./finish.ts";
 
 const SECTOR = 512;
+/** Where the distribution's tools are; the folders of administration are not on every user's PATH. */
+export const TOOL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /** Sectors: 1 MiB for core.img, then the EFI system partition up to 128 MiB, then the root to the end. */
 const BIOS_BOOT = { start: 2048, sectors: 2048 } as const;
 const EFI_SYSTEM = { start: 4096, sectors: 253_952 } as const;
@@ -167,7 +169,7 @@ export async function tool(
 ): Promise<void> {
 	const result = await run(name, args, {
 		package: pkg,
-		env: { LC_ALL: "C", MTOOLS_SKIP_CHECK: "1", PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin` },
+		env: { LC_ALL: "C", MTOOLS_SKIP_CHECK: "1", PATH: TOOL_PATH },
 		...(input === undefined ? {} : { input }),
 		...(options.signal === undefined ? {} : { signal: options.signal }),
 	});

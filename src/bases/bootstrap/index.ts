@@ -1,7 +1,7 @@
 /** A base from the distribution's packages, for hosts that reach a package mirror and nothing else. */
 import { randomBytes, randomUUID } from "node:crypto";
 import { join } from "node:path";
-import { NodebuildError } from "../../errors.ts";
+import { messageOf, NodebuildError } from "../../errors.ts";
 import * as qcow2 from "../../layers/qcow2.ts";
 import type { BootstrapSource } from "../../plan/base-map.ts";
 import { requireSpace } from "../../system/files.ts";
@@ -39,9 +39,7 @@ export async function bootstrap(base: NamedBase, source: BootstrapSource, option
 	await using work = await options.store.workDir();
 	await requireSpace(work.path, ROOM, `bootstrap ${base.name}`);
 	const disk = await build(base, source, architecture, work.path, options);
-	await task(options, "base-verify", `boot ${base.name} from its own boot loader`, () =>
-		tryBoot(disk, work.path, options),
-	);
+	await task(options, "base-verify", `boot ${base.name} from its own boot loader`, () => tryBoot(disk, options));
 	const { sha256 } = await digestFile(disk, ["sha256"], options.signal);
 	const { family, defaultUser } = base.entry;
 	return options.store.bases.add(
@@ -111,21 +109,18 @@ function volumeId(): string {
 	return `${hex.slice(0, 4)}-${hex.slice(4)}`;
 }
 
-/** Boot an overlay, so that the base keeps no trace of its first boot. */
-async function tryBoot(disk: string, folder: string, options: ResolveOptions): Promise<void> {
-	const overlay = join(folder, "trial.qcow2");
-	await qcow2.createOverlay({ file: overlay, backingName: disk, backingFormat: "qcow2", virtualSize: DISK_SIZE });
+async function tryBoot(disk: string, options: ResolveOptions): Promise<void> {
 	try {
-		await options.boot({ file: overlay, format: "qcow2" }, {}, async (guest) => {
-			await guest.script("set -eu\ntest -f /boot/grub/grub.cfg\ngrep -q BOOT_IMAGE= /proc/cmdline\nupdate-grub\n");
+		await options.boot({ file: disk, format: "qcow2" }, {}, async (guest) => {
+			await guest.script("set -eu\ntest -s /boot/grub/grub.cfg\ngrep -q BOOT_IMAGE= /proc/cmdline\n");
 		});
 	} catch (error) {
 		if (error instanceof NodebuildError && error.code === "INTERRUPTED") throw error;
 		throw located(options, {
 			code: "BASE_BOOTSTRAP",
-			message: "expected the bootstrapped base to boot from its own boot loader, got a machine that did not come up",
-			hint: "nothing was kept; the console's last lines are above",
-			details: error instanceof NodebuildError ? [error.message, ...error.details] : [],
+			message: `expected the bootstrapped base to boot from its own boot loader: ${messageOf(error)}`,
+			hint: "nothing was kept",
+			details: error instanceof NodebuildError ? error.details : [],
 			cause: error,
 		});
 	}

@@ -5,13 +5,12 @@ import { NodebuildError } from "../../errors.ts";
 import type { BootstrapSource } from "../../plan/base-map.ts";
 import { exists } from "../../system/files.ts";
 import { run } from "../../system/process.ts";
-import { bootFiles, type RootTree, tool } from "./disk.ts";
-import { fstab, type FinishRequest, finishScript } from "./finish.ts";
+import { bootFiles, type RootTree, TOOL_PATH, tool } from "./disk.ts";
+import { type FinishRequest, finishScript, fstab } from "./finish.ts";
 import type { Mirror } from "./mirror.ts";
 
 /** Makes /bin a link to /usr/bin before anything is unpacked, where the release wants it so. */
 const MERGED_USR = "/usr/share/mmdebstrap/hooks/maybe-merged-usr";
-const PATH = `${process.env["PATH"] ?? "/usr/bin:/bin"}:/usr/sbin:/sbin`;
 
 export interface TreeRequest {
 	readonly source: BootstrapSource;
@@ -62,7 +61,7 @@ async function mmdebstrap(args: readonly string[], request: TreeRequest): Promis
 	const tail: string[] = [];
 	const result = await run("mmdebstrap", args, {
 		package: "mmdebstrap",
-		env: { LC_ALL: "C.UTF-8", PATH, TMPDIR: request.folder },
+		env: { LC_ALL: "C.UTF-8", PATH: TOOL_PATH, TMPDIR: request.folder },
 		onLine: (line) => {
 			tail.push(line);
 			if (tail.length > 40) tail.shift();
