@@ -87,7 +87,7 @@ function ensureCompiled() {
 	}
 }
 
-/** Root's folders are searched as well: that is where Debian keeps mkfs.ext4 and sfdisk, and a user's PATH lacks them. */
+/** Root's folders are searched as well: that is where Debian keeps mke2fs and sfdisk, and a user's PATH lacks them. */
 const searchPath = [...new Set([...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/sbin"])];
 
 /** @param {Tool} tool */
