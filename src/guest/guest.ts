@@ -1,10 +1,11 @@
 /** A guest over SSH, with the reboots that a Nodefile's own steps cause. */
 import { messageOf, NodebuildError } from "../errors.ts";
+import { lookUpUser } from "./accounts.ts";
 import { commandLine } from "./command.ts";
 import { SshConnection, type SshTarget } from "./ssh.ts";
 import { attachTerminal } from "./terminal.ts";
 import type { CapturedResult, ExecOptions, ExecResult, Guest } from "./types.ts";
-import { type ResolvedUser, resolveUser } from "./users.ts";
+import type { ResolvedUser } from "./users.ts";
 
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const OUR_ENV: readonly (readonly [string, string])[] = [
@@ -23,6 +24,8 @@ export interface SshGuestOptions {
 
 export class SshGuest implements Guest {
 	readonly #options: SshGuestOptions;
+	/** The guest's boot id when it was last settled. */
+	bootId: string | undefined;
 	#connection: SshConnection;
 	#gone = false;
 
@@ -131,10 +134,7 @@ export class SshGuest implements Guest {
 
 	async #user(spec: string | undefined): Promise<ResolvedUser | undefined> {
 		if (spec === undefined || spec === "" || spec === "root" || spec === "0") return undefined;
-		const [passwd = "", group = ""] = (await this.script("cat /etc/passwd; echo ::nodebuild::; cat /etc/group")).split(
-			"::nodebuild::\n",
-		);
-		return resolveUser(spec, passwd, group);
+		return lookUpUser(this, spec);
 	}
 }
 

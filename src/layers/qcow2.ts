@@ -71,7 +71,7 @@ export interface OverlayRequest {
 	readonly file: string;
 	/** Written into the overlay as it is; see backingName() in paths.ts. It is not opened, nor need it exist. */
 	readonly backingName: string;
-	readonly backingFormat: "qcow2";
+	readonly backingFormat: "qcow2" | "raw";
 	/** Bytes, at least the backing disk's. */
 	readonly virtualSize: number;
 }

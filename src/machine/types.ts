@@ -1,4 +1,5 @@
 /** Machines and what starts them. */
+import type { NodebuildError } from "../errors.ts";
 import type { Guest } from "../guest/types.ts";
 
 export interface MachineSpec {
@@ -9,6 +10,8 @@ export interface MachineSpec {
 	readonly forwards?: readonly { readonly host: number; readonly guest: number; readonly protocol: "tcp" | "udp" }[];
 	/** Text for the guest's cloud-init beside what the machine needs itself. */
 	readonly hostname?: string;
+	/** Path of a unix socket that is to be the serial console. */
+	readonly consoleSocket?: string;
 }
 
 /** The disk a machine starts from; it writes to an overlay of its own. */
@@ -17,6 +20,8 @@ export interface MachineDisk {
 	readonly backing: string;
 	/** How the overlay names its backing file: relative to the overlay's folder. */
 	readonly backingName: string;
+	/** Default qcow2. */
+	readonly format?: "qcow2" | "raw";
 	/** Bytes; the overlay is at least that large. */
 	readonly virtualSize: number;
 }
@@ -38,6 +43,13 @@ export interface Machine {
 	readonly guest: Guest;
 	/** Host ports by guest port, "80/tcp" -> 40123. */
 	readonly ports: ReadonlyMap<string, number>;
+	/**
+	 * Everything that the guest holds in its caches to its disk. A guest that is about to reboot, or has
+	 * done so during a step, is waited for.
+	 */
+	settle(signal?: AbortSignal): Promise<void>;
+	/** Why the machine stopped by itself (the host's disk is full), when it did. */
+	readonly failure: NodebuildError | undefined;
 	/** Freeze the disk as it is (the guest has been synced) and go on in a new overlay over `nextBackingName`. */
 	freeze(nextBackingName: string): Promise<FrozenDisk>;
 	/** Wait for the guest to power itself off after an orderly request; then the process is gone. */
@@ -48,6 +60,10 @@ export interface Machine {
 	kill(): Promise<void>;
 	/** The last lines of the guest's console. */
 	consoleTail(lines: number): Promise<readonly string[]>;
+	/** Resolves when the machine has ended, for whatever reason. */
+	readonly gone: Promise<void>;
+	/** Unix socket of the serial console, where one was asked for. */
+	readonly consoleSocket: string | undefined;
 	/** The overlay that the machine writes to now. */
 	readonly activeDisk: string;
 }

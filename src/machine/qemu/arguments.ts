@@ -12,7 +12,10 @@ export interface QemuFiles {
 	readonly seed: string;
 	/** Raw tar archive with what our own sshd needs. */
 	readonly tools: string;
+	/** Log of the serial console. */
 	readonly console: string;
+	/** Unix socket on which the console can be used. */
+	readonly consoleSocket?: string;
 	/** Direct kernel boot, for a disk that has no boot loader yet. */
 	readonly kernel?: { readonly image: string; readonly initrd: string; readonly append: string };
 	/** UEFI firmware image; BIOS when absent. */
@@ -33,7 +36,7 @@ export function qemuArguments(spec: MachineSpec, files: QemuFiles, accelerator: 
 		...["-machine", "q35,vmport=off,smm=off", ...acceleration(accelerator)],
 		...["-m", String(spec.memory), "-smp", String(spec.cpus)],
 		...["-display", "none", "-vga", "none", "-rtc", "base=utc"],
-		...["-chardev", `file,id=console,path=${value(files.console)},append=on`, "-serial", "chardev:console"],
+		...["-chardev", consoleDevice(files), "-serial", "chardev:console"],
 		...["-chardev", "stdio,id=qmp,signal=off", "-mon", "chardev=qmp,mode=control"],
 		...firmware(files),
 		...disks(files),
@@ -49,6 +52,11 @@ export function qemuArguments(spec: MachineSpec, files: QemuFiles, accelerator: 
 function acceleration(accelerator: Accelerator): string[] {
 	if (accelerator === "kvm") return ["-accel", "kvm", "-cpu", "host"];
 	return ["-accel", "tcg,thread=multi,tb-size=512", "-cpu", TCG_CPU];
+}
+
+function consoleDevice({ console, consoleSocket }: QemuFiles): string {
+	if (consoleSocket === undefined) return `file,id=console,path=${value(console)},append=on`;
+	return `socket,id=console,path=${value(consoleSocket)},server=on,wait=off,logfile=${value(console)},logappend=on`;
 }
 
 function firmware(files: QemuFiles): string[] {

@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { NodebuildError } from "../../errors.ts";
+import { settle } from "../../guest/reboot.ts";
 import type { SshGuest } from "../../guest/guest.ts";
 import { createOverlay } from "../../layers/qcow2.ts";
 import type { Companion } from "../../system/process.ts";
@@ -27,11 +28,17 @@ export class QemuMachine implements Machine {
 	readonly gone: Promise<void>;
 	managementPort = 0;
 	ended = false;
+	failure: NodebuildError | undefined;
 	#guest: SshGuest | undefined;
 	#overlay = 0;
 
 	constructor(options: QemuMachineOptions) {
 		this.#options = options;
+		options.qmp.onEvent(({ event, data }) => {
+			if (event !== "BLOCK_IO_ERROR") return;
+			this.failure = blockError(data);
+			options.process.kill("SIGKILL");
+		});
 		this.gone = options.process.exited.then(() => {
 			this.ended = true;
 		});
@@ -40,6 +47,10 @@ export class QemuMachine implements Machine {
 	get guest(): SshGuest {
 		if (this.#guest !== undefined) return this.#guest;
 		throw new NodebuildError({ code: "INTERNAL", message: "the machine is not connected yet" });
+	}
+
+	get consoleSocket(): string | undefined {
+		return this.#options.files.consoleSocket;
 	}
 
 	get activeDisk(): string {
@@ -68,6 +79,10 @@ export class QemuMachine implements Machine {
 			message: "QEMU did not tell the forwarded SSH port",
 			details: text.split("\n"),
 		});
+	}
+
+	async settle(signal?: AbortSignal): Promise<void> {
+		await settle(this.guest, signal);
 	}
 
 	async freeze(nextBackingName: string): Promise<FrozenDisk> {
@@ -107,6 +122,20 @@ export class QemuMachine implements Machine {
 		const text = await readFile(this.#options.files.console, "utf8").catch(() => "");
 		return cleanConsole(text).slice(-lines);
 	}
+}
+
+/** QEMU stops a guest whose disk file cannot be written (werror=enospc); it could only wait. */
+function blockError(data: Readonly<Record<string, unknown>>): NodebuildError {
+	const full = data.nospace === true;
+	return new NodebuildError({
+		code: full ? "HOST_DISK_FULL" : "MACHINE_LOST",
+		message: full
+			? "this host's disk is full: the machine could not write to its disk"
+			: `the machine could not ${String(data.operation ?? "reach")} its disk: ${String(data.reason ?? "I/O error")}`,
+		hint: full
+			? 'free some space ("nodebuild prune" removes layers that no image needs), then run the build again: it goes on after the last finished step'
+			: "look at the host's disk and its kernel log",
+	});
 }
 
 /** Console text as lines: escape sequences of firmware and boot loader removed, blank lines dropped. */

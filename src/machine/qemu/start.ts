@@ -55,7 +55,7 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
 		createOverlay({
 			file: disk,
 			backingName: options.disk.backingName,
-			backingFormat: "qcow2",
+			backingFormat: options.disk.format ?? "qcow2",
 			virtualSize: options.disk.virtualSize,
 		}),
 	]);
@@ -65,6 +65,7 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
 		seed,
 		tools,
 		console: join(folder, "console.log"),
+		...(spec.consoleSocket === undefined ? {} : { consoleSocket: spec.consoleSocket }),
 		...(options.kernel === undefined ? {} : { kernel: options.kernel }),
 		...(options.firmware === undefined ? {} : { firmware: options.firmware }),
 	};

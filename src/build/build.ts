@@ -1,0 +1,87 @@
+/** The linear story of a build. */
+import { NodebuildError } from "../errors.ts";
+import { openStore, type Store } from "../layers/store.ts";
+import type { Image } from "../layers/types.ts";
+import type { OutputResult } from "../output/types.ts";
+import { chainOf, requireSupported } from "./chain.ts";
+import { type Prepared, prepare, type RootDisk } from "./prepare.ts";
+import { rootResolver } from "./roots.ts";
+import type { BuildOptions, BuildResult } from "./types.ts";
+
+/**
+ * Build the image that a Nodefile describes; what is in the store already is not done again.
+ * @throws NodebuildError; docs/cli.md lists the codes and their exit statuses.
+ */
+export async function build(options: BuildOptions): Promise<BuildResult> {
+	const begin = performance.now();
+	await using store = await openStore(options.home);
+	await requireWritableOutputs(options);
+	const prepared = await prepare(options, store, rootResolver(options, store));
+	const chain = chainOf(prepared.plan, prepared.plan.target);
+	requireSupported(chain);
+	const known = await unchanged(prepared, options, store);
+	const image = known ?? (await make(prepared, options, store));
+	const outputs = await writeOutputs(image, options);
+	const verification = options.verify ? await verify(image, options, store) : undefined;
+	return {
+		image,
+		cached: known !== undefined,
+		outputs,
+		milliseconds: Math.round(performance.now() - begin),
+		...(verification === undefined ? {} : { verification }),
+	};
+}
+
+/** The image of a build in which nothing changed: no machine, no process. */
+async function unchanged(prepared: Prepared, options: BuildOptions, store: Store): Promise<Image | undefined> {
+	const image = await store.images.findByKey(prepared.plan.imageKey);
+	if (image === undefined) return undefined;
+	for (const step of chainOf(prepared.plan, prepared.plan.target).steps)
+		options.emit({ type: step.effects.length === 0 ? "step-config" : "step-cached", step });
+	for (const tag of options.tags) await store.images.tag(image.id, tag);
+	return options.tags.length === 0 ? image : ((await store.images.findByKey(image.key)) ?? image);
+}
+
+async function make(prepared: Prepared, options: BuildOptions, store: Store): Promise<Image> {
+	const { runChain } = await import("./stage.ts");
+	const { sealImage } = await import("./seal.ts");
+	const chain = chainOf(prepared.plan, prepared.plan.target);
+	const context = { options, store, prepared, root: rootOf(prepared) };
+	const { layer, running } = await runChain(chain, context);
+	return sealImage(chain, layer, running, context);
+}
+
+export function rootOf(prepared: Prepared): RootDisk {
+	const { root } = chainOf(prepared.plan, prepared.plan.target);
+	const found = root.kind === "base" ? prepared.roots.get(root.ref) : undefined;
+	if (found !== undefined) return found;
+	throw new NodebuildError({ code: "INTERNAL", message: "the plan's base was not resolved" });
+}
+
+async function requireWritableOutputs({ outputs }: BuildOptions): Promise<void> {
+	if (outputs.length === 0) return;
+	const { checkDestination } = await import("../output/deliver.ts");
+	for (const output of outputs) await checkDestination(output.dest);
+}
+
+async function writeOutputs(image: Image, options: BuildOptions): Promise<readonly OutputResult[]> {
+	const results: OutputResult[] = [];
+	if (options.outputs.length === 0) return results;
+	const { findOutput } = await import("../output/index.ts");
+	const { task } = await import("./task.ts");
+	for (const output of options.outputs) {
+		const format = findOutput(output.type);
+		if (format === undefined)
+			throw new NodebuildError({ code: "USAGE", message: `unknown output type "${output.type}"` });
+		const result = await task(options.emit, `write ${output.dest}`, (handle) =>
+			format.write(image, output, (current, total) => handle.progress(current, total), options.signal),
+		);
+		results.push(result);
+	}
+	return results;
+}
+
+async function verify(image: Image, options: BuildOptions, store: Store) {
+	const { verifyFound } = await import("./verify.ts");
+	return verifyFound(image, options, store);
+}

@@ -1,0 +1,155 @@
+/** One step's effects in a guest. */
+import type { ResolvedCopy } from "../context/index.ts";
+import { NodebuildError } from "../errors.ts";
+import type { Stream } from "../events.ts";
+import { lookUpUser } from "../guest/accounts.ts";
+import { quote } from "../guest/command.ts";
+import type { Guest } from "../guest/types.ts";
+import type { CopyRequest, Effect, Step } from "../plan/types.ts";
+import { copyIntoGuest } from "./copy.ts";
+
+export interface ExecuteContext {
+	readonly guest: Guest;
+	readonly signal: AbortSignal;
+	readonly onOutput: (stream: Stream, data: Uint8Array) => void;
+	copyOf(request: CopyRequest): Promise<ResolvedCopy>;
+}
+
+type Exec = Extract<Effect, { kind: "exec" }>;
+
+/** @throws NodebuildError STEP_FAILED, COPY_FAILED, GUEST_DISK_FULL, MACHINE_LOST; located at the step. */
+export async function executeStep(step: Step, context: ExecuteContext): Promise<void> {
+	try {
+		for (const effect of step.effects) await executeEffect(effect, step, context);
+	} catch (error) {
+		throw error instanceof NodebuildError && error.code !== "INTERRUPTED" ? error.located(step.at) : error;
+	}
+}
+
+async function executeEffect(effect: Effect, step: Step, context: ExecuteContext): Promise<void> {
+	switch (effect.kind) {
+		case "exec":
+			return executeCommand(effect, step, context);
+		case "copy":
+			return copyIntoGuest(context.guest, effect.request, await context.copyOf(effect.request), context.signal);
+		case "mkdir":
+			return makeDirectory(effect, context.guest);
+	}
+}
+
+/** Bytes of a failed command's output that are shown again with its error. */
+const TAIL = 4096;
+const TAIL_LINES = 20;
+
+async function executeCommand(effect: Exec, step: Step, context: ExecuteContext): Promise<void> {
+	const { guest, signal } = context;
+	let tail = "";
+	const output = (stream: Stream) => (data: Uint8Array) => {
+		context.onOutput(stream, data);
+		tail = (tail + Buffer.from(data).toString("utf8")).slice(-TAIL);
+	};
+	const pipes = await makePipes(guest, effect.pipes);
+	try {
+		const result = await guest.exec({
+			argv: effect.argv,
+			env: effect.env,
+			cwd: effect.cwd,
+			user: effect.user,
+			network: effect.network,
+			signal,
+			onStdout: output("stdout"),
+			onStderr: output("stderr"),
+		});
+		if (result.status !== 0) throw await commandFailed(effect, step, result.status, tail, guest);
+	} finally {
+		await pipes();
+	}
+}
+
+/** BuildKit shows heredoc scripts with a shebang under /dev/pipes while their command runs. */
+async function makePipes(guest: Guest, pipes: Exec["pipes"]): Promise<() => Promise<void>> {
+	if (pipes.length === 0) return async () => undefined;
+	await guest.script("mkdir -p -m 755 /dev/pipes");
+	for (const { name, content } of pipes) {
+		const path = `/dev/pipes/${name}`;
+		await guest.capture({ argv: ["sh", "-c", `cat > ${quote(path)} && chmod 755 ${quote(path)}`], stdin: content });
+	}
+	return async () => {
+		await guest.script("rm -rf /dev/pipes").catch(() => undefined);
+	};
+}
+
+async function commandFailed(
+	effect: Exec,
+	step: Step,
+	status: number,
+	tail: string,
+	guest: Guest,
+): Promise<NodebuildError> {
+	const details = tail.trimEnd().split("\n").slice(-TAIL_LINES);
+	const full = /No space left on device/i.test(tail) || (await diskFull(guest));
+	return new NodebuildError({
+		code: full ? "GUEST_DISK_FULL" : "STEP_FAILED",
+		message: `process "${effect.argv.join(" ")}" did not complete successfully: exit code: ${status}${full ? "; the machine's disk is full" : ""}`,
+		details: tail === "" ? [] : details,
+		hint: hintFor(status, tail, full, step),
+	});
+}
+
+async function diskFull(guest: Guest): Promise<boolean> {
+	const answer = await guest.script("df -Pk / | awk 'NR==2 { print $4 }'").catch(() => "");
+	const free = Number.parseInt(answer, 10);
+	return Number.isFinite(free) && free < 1024;
+}
+
+function hintFor(status: number, tail: string, full: boolean, step: Step): string {
+	const look = `the layer before this step is kept; look inside with "nodebuild build --shell-on-error" or "nodebuild shell --step ${Math.max(0, step.index - 1)}"`;
+	if (full)
+		return `give the image a larger disk, e.g. --disk-size 20G; a larger disk costs nothing until it is written\n${look}`;
+	if (/Temporary failure (in name resolution|resolving)|Could not resolve host/i.test(tail))
+		return `the machine cannot resolve names: it uses this host's resolver and network (see "nodebuild doctor")\n${look}`;
+	if (status === 127) return `a command was not found: install it in an earlier step, or check its spelling\n${look}`;
+	if (status === 126)
+		return `a command was found but cannot be run: check its mode (COPY --chmod=755) and its first line\n${look}`;
+	return look;
+}
+
+/** WORKDIR: missing parents are made too; what is made belongs to the user. */
+async function makeDirectory(effect: Extract<Effect, { kind: "mkdir" }>, guest: Guest): Promise<void> {
+	const result = await guest.capture({
+		argv: ["sh", "-c", MAKE_DIRECTORY, "sh", effect.path.replace(/\/+$/, "") || "/", await ownerOf(effect.user, guest)],
+	});
+	if (result.status === 0) return;
+	throw new NodebuildError({
+		code: "STEP_FAILED",
+		message: `the directory ${effect.path} could not be made in the machine`,
+		details: result.stderr.trimEnd().split("\n"),
+		hint: "something on the path is not a directory; look inside with nodebuild shell",
+	});
+}
+
+const MAKE_DIRECTORY = `set -e
+path=$1
+new=
+while [ ! -d "$path" ]; do
+	new="$path"
+	parent=\${path%/*}
+	[ "$parent" != "$path" ] || break
+	path=\${parent:-/}
+done
+[ -n "$new" ] || exit 0
+mkdir -p -m 755 -- "$1"
+path=$1
+while :; do
+	chmod 755 "$path"
+	chown "$2" "$path"
+	[ "$path" != "$new" ] || break
+	path=\${path%/*}
+done
+`;
+
+async function ownerOf(user: string, guest: Guest): Promise<string> {
+	if (user === "") return "0:0";
+	const { uid, gid } = await lookUpUser(guest, user);
+	return `${uid}:${gid}`;
+}

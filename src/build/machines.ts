@@ -1,0 +1,90 @@
+/** Machines for a build: which QEMU, which accelerator, from which disk. */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Emit } from "../events.ts";
+import { backingNameOfDisk } from "../layers/paths.ts";
+import type { Store, WorkDir } from "../layers/store.ts";
+import type { AcceleratorReport } from "../machine/qemu/accelerator.ts";
+import type { StartOptions } from "../machine/qemu/start.ts";
+import type { Machine, MachineSpec } from "../machine/types.ts";
+import { readEnvironment } from "../system/env.ts";
+import { type Task, task } from "./task.ts";
+
+export interface Host {
+	readonly qemu: string;
+	readonly report: AcceleratorReport;
+}
+
+/** A machine with the folder that its files lie in; the folder goes with it. */
+export interface Running extends AsyncDisposable {
+	readonly machine: Machine;
+	readonly work: WorkDir;
+	/** Milliseconds from the start of QEMU until the guest was ready. */
+	readonly bootMilliseconds: number;
+}
+
+export interface StartRequest {
+	readonly store: Store;
+	/** Absolute path of a disk of the store. */
+	readonly disk: string;
+	/** Bytes. */
+	readonly virtualSize: number;
+	readonly spec: MachineSpec;
+	readonly purpose: StartOptions["purpose"];
+	readonly firstBoot: boolean;
+	readonly title: string;
+	readonly signal: AbortSignal;
+	readonly emit: Emit;
+}
+
+let said = false;
+
+/** Find out once which QEMU and accelerator this host has, and say it. */
+export async function probeHost(store: Store, emit: Emit, signal: AbortSignal): Promise<Host> {
+	const { probeAccelerator } = await import("../machine/qemu/accelerator.ts");
+	const environment = readEnvironment();
+	const qemu = environment.qemu ?? "qemu-system-x86_64";
+	const cacheDir = join(store.home, "host");
+	await mkdir(cacheDir, { recursive: true, mode: 0o700 });
+	const report = await probeAccelerator({ qemu, choice: environment.accelerator, cacheDir, signal });
+	if (!said && report.accelerator === "tcg")
+		emit({ type: "info", message: `machines are emulated, which is slower than KVM: ${report.why}` });
+	said = true;
+	return { qemu, report };
+}
+
+/** @throws NodebuildError MACHINE_START, MACHINE_NOT_READY, HOST_TOOL_MISSING, HOST_DISK_FULL, INTERRUPTED. */
+export async function start(request: StartRequest): Promise<Running> {
+	const { store, emit, signal } = request;
+	const host = await probeHost(store, emit, signal);
+	return task(emit, request.title, (handle) => bring(request, host, handle));
+}
+
+async function bring(request: StartRequest, host: Host, handle: Task): Promise<Running> {
+	const { startMachine } = await import("../machine/qemu/start.ts");
+	const work = await request.store.workDir();
+	const begin = performance.now();
+	try {
+		const machine = await startMachine({
+			spec: request.spec,
+			disk: { backing: request.disk, backingName: backingNameOfDisk(request.disk), virtualSize: request.virtualSize },
+			folder: work.path,
+			qemu: host.qemu,
+			accelerator: host.report.accelerator,
+			purpose: request.purpose,
+			firstBoot: request.firstBoot,
+			signal: request.signal,
+			onNote: (note) => handle.log(note),
+			onWarning: ({ description, detail, hint }) =>
+				request.emit({ type: "warning", message: `expected that ${description}, got: ${detail}\n${hint}` }),
+		});
+		const dispose = async (): Promise<void> => {
+			await machine.kill();
+			await work.release();
+		};
+		return { machine, work, bootMilliseconds: performance.now() - begin, [Symbol.asyncDispose]: dispose };
+	} catch (error) {
+		await work.release();
+		throw error;
+	}
+}

@@ -1,0 +1,149 @@
+/** From a Nodefile on disk to a plan: the reading, resolving and digesting that planning asks for. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { PREPARE_VERSION } from "../machine/prepare-version.ts";
+import { type Context, ignoreFileCandidates, mergeCopies, openContext, type ResolvedCopy } from "../context/index.ts";
+import { inlineCopy } from "../context/inline.ts";
+import type { Digest } from "../digest.ts";
+import { messageOf, NodebuildError, type SourceLocation } from "../errors.ts";
+import { SEAL_VERSION } from "../image/seal.ts";
+import { parseNodefile } from "../instructions/index.ts";
+import type { Store } from "../layers/store.ts";
+import { parseText } from "../nodefile/index.ts";
+import { type PlannedBase, planBuild } from "../plan/index.ts";
+import type { CopyRequest, Plan } from "../plan/types.ts";
+import { hexOf, sha256 } from "../digest.ts";
+import type { BuildOptions } from "./types.ts";
+
+export interface RootDisk {
+	readonly kind: "bases" | "images";
+	/** Under which the store has it. */
+	readonly digest: Digest;
+	readonly ref: string;
+	readonly family: string;
+	readonly architecture: string;
+	/** Absolute path of the qcow2. */
+	readonly disk: string;
+	readonly virtualSize: number;
+}
+
+export interface Prepared {
+	readonly plan: Plan;
+	/** What a FROM resolved to, by its reference. */
+	readonly roots: ReadonlyMap<string, RootDisk>;
+	/** The files of a COPY. */
+	copyOf(request: CopyRequest): Promise<ResolvedCopy>;
+}
+
+export type ResolveRoot = (ref: string, at: SourceLocation) => Promise<RootDisk & { readonly planned: PlannedBase }>;
+
+/** @throws NodebuildError NODEFILE_NOT_FOUND, NODEFILE_SYNTAX, NODEFILE_INVALID and whatever the resolvers throw. */
+export async function prepare(options: BuildOptions, store: Store, resolveRoot: ResolveRoot): Promise<Prepared> {
+	const text = await readNodefile(options.nodefile);
+	const source = parseText(text, options.nodefile);
+	const nodefile = parseNodefile(source);
+	const roots = new Map<string, RootDisk>();
+	const copies = new CopyFinder(options, store.home);
+	const input = {
+		nodefile,
+		source,
+		...(options.target === undefined ? {} : { target: options.target }),
+		buildArgs: options.buildArgs,
+		platform: options.platform,
+		diskSize: options.diskSize,
+		prepareVersion: PREPARE_VERSION,
+		sealVersion: SEAL_VERSION,
+		labels: options.labels,
+	};
+	const resolvers = {
+		base: async (ref: string, _platform: string, at: SourceLocation) => {
+			const { planned, ...root } = await resolveRoot(ref, at);
+			roots.set(planned.ref, root);
+			return planned;
+		},
+		copy: async (request: CopyRequest) => (await copies.find(request)).digest,
+	};
+	const firstPlan = await planBuild(
+		{ ...input, warn: (warning) => options.emit({ type: "warning", ...warning }) },
+		resolvers,
+	);
+	for (const { message, range: _range, rule } of source.warnings) options.emit({ type: "warning", message, rule });
+	const epoch = await store.epochs.of(epochName(firstPlan), options.noCache);
+	const plan = epoch === undefined ? firstPlan : await planBuild({ ...input, epoch, warn: () => undefined }, resolvers);
+	await copies.save();
+	return { plan, roots, copyOf: (request) => copies.find(request) };
+}
+
+/** Builds that begin with the same step share an epoch: --no-cache starts a new one for them. */
+function epochName(plan: Plan): Digest {
+	const stage = plan.stages.find(({ index }) => index === plan.target);
+	const first = plan.stages.flatMap(({ steps }) => steps).find(({ effects }) => effects.length > 0);
+	return first?.key ?? stage?.rootKey ?? plan.imageKey;
+}
+
+async function readNodefile(path: string): Promise<string> {
+	try {
+		return await readFile(path, "utf8");
+	} catch (error) {
+		throw new NodebuildError({
+			code: "NODEFILE_NOT_FOUND",
+			message: `the Nodefile ${path} cannot be read: ${messageOf(error)}`,
+			hint: "name it with -f, e.g. nodebuild -f Nodefile.worker",
+			cause: error,
+		});
+	}
+}
+
+/** Finds the files of each COPY once, opening the context when the first one asks. */
+class CopyFinder {
+	readonly #options: BuildOptions;
+	readonly #home: string;
+	readonly #found = new Map<string, Promise<ResolvedCopy>>();
+	#context: Promise<Context> | undefined;
+
+	constructor(options: BuildOptions, home: string) {
+		this.#options = options;
+		this.#home = home;
+	}
+
+	find(request: CopyRequest): Promise<ResolvedCopy> {
+		const { origins, exclude, parents, unpack } = request;
+		const id = JSON.stringify({ origins, exclude, parents, unpack });
+		const known = this.#found.get(id);
+		if (known !== undefined) return known;
+		const found = this.#resolve(request);
+		this.#found.set(id, found);
+		return found;
+	}
+
+	async save(): Promise<void> {
+		await (await this.#context)?.save();
+	}
+
+	async #resolve(request: CopyRequest): Promise<ResolvedCopy> {
+		const { exclude, parents, unpack } = request;
+		const copies: ResolvedCopy[] = [];
+		for (const origin of request.origins) {
+			if (origin.kind === "inline") copies.push(inlineCopy(origin, 0));
+			else if (origin.kind === "context") {
+				const context = await this.#open();
+				const copy = await context.resolve({ paths: origin.paths, exclude, parents, unpack });
+				for (const pattern of copy.unmatched)
+					this.#options.emit({ type: "warning", message: `nothing in the context matches ${pattern}` });
+				copies.push(copy);
+			}
+			// Other origins are refused by requireSupported() once the plan is whole.
+		}
+		return mergeCopies(copies);
+	}
+
+	#open(): Promise<Context> {
+		const { context, nodefile } = this.#options;
+		this.#context ??= openContext({
+			root: context,
+			ignoreFiles: ignoreFileCandidates(nodefile, context),
+			cacheFile: join(this.#home, "contexts", `${hexOf(sha256(context)).slice(0, 32)}.json`),
+		});
+		return this.#context;
+	}
+}

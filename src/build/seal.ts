@@ -1,0 +1,73 @@
+/** From the machine after its last step to an image in the store. */
+import { NodebuildError } from "../errors.ts";
+import { residueScript } from "../image/residue.ts";
+import { REMOUNT_SCRIPT, sealScript } from "../image/seal.ts";
+import type { Image, Layer } from "../layers/types.ts";
+import { BUILD_FILES } from "../machine/build-files.ts";
+import type { Machine } from "../machine/types.ts";
+import type { Chain } from "./chain.ts";
+import { stageOf } from "./chain.ts";
+import { type Running, start } from "./machines.ts";
+import type { StageContext } from "./stage.ts";
+import { task } from "./task.ts";
+
+/** @throws NodebuildError SEAL_FAILED with what was found on the disk. */
+export async function sealImage(
+	chain: Chain,
+	layer: Layer,
+	running: Running | undefined,
+	context: StageContext,
+): Promise<Image> {
+	const { options, store, prepared, root } = context;
+	await using up = running ?? (await bootToSeal(layer, context));
+	return task(options.emit, "seal the image", async (handle) => {
+		const { machine } = up;
+		const config = stageOf(prepared.plan, prepared.plan.target).config;
+		await machine.guest.script(sealScript({ config, buildFiles: BUILD_FILES }), { signal: options.signal });
+		await machine.guest.script(REMOUNT_SCRIPT, { signal: options.signal });
+		await requireClean(machine);
+		await machine.quit();
+		const record = {
+			version: 1,
+			key: prepared.plan.imageKey,
+			layer: layer.key,
+			base: root.digest,
+			baseRef: root.ref,
+			family: root.family,
+			architecture: root.architecture,
+			config,
+			created: new Date().toISOString(),
+			virtualSize: layer.virtualSize,
+			history: chain.steps.map(({ title }) => title),
+		} as const;
+		const image = await store.images.add(record, machine.activeDisk, options.tags);
+		handle.note = image.id.slice(0, "sha256:".length + 12);
+		return image;
+	});
+}
+
+/** Only the configuration changed: the last layer is there, no machine is. */
+function bootToSeal(layer: Layer, { options, store }: StageContext): Promise<Running> {
+	return start({
+		store,
+		disk: layer.disk,
+		virtualSize: layer.virtualSize,
+		spec: { memory: options.memory, cpus: options.cpus },
+		purpose: "build",
+		firstBoot: false,
+		title: `boot from the layer "${layer.title}"`,
+		signal: options.signal,
+		emit: options.emit,
+	});
+}
+
+async function requireClean(machine: Machine): Promise<void> {
+	const found = (await machine.guest.script(residueScript())).split("\n").filter((line) => line !== "");
+	if (found.length === 0) return;
+	throw new NodebuildError({
+		code: "SEAL_FAILED",
+		message: "the sealed disk still carries what belongs to the machine that built it",
+		details: found,
+		hint: "a service may have written it while the image was sealed; stop and disable it in the last step",
+	});
+}

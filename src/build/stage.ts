@@ -1,0 +1,204 @@
+/** The steps of a chain: find where to start, bring a machine up exactly there, replay the rest. */
+import type { Digest } from "../digest.ts";
+import { NodebuildError } from "../errors.ts";
+import type { Store } from "../layers/store.ts";
+import type { Layer } from "../layers/types.ts";
+import { backingName } from "../layers/paths.ts";
+import type { Machine } from "../machine/types.ts";
+import type { Step } from "../plan/types.ts";
+import type { Lock } from "../system/locks.ts";
+import type { Chain } from "./chain.ts";
+import { CommitQueue } from "./commit.ts";
+import { executeStep } from "./execute.ts";
+import { type Running, start } from "./machines.ts";
+import type { Prepared, RootDisk } from "./prepare.ts";
+import type { BuildOptions } from "./types.ts";
+
+export interface StageContext {
+	readonly options: BuildOptions;
+	readonly store: Store;
+	readonly prepared: Prepared;
+	readonly root: RootDisk;
+}
+
+export interface StageResult {
+	readonly layer: Layer;
+	/** The machine in the state after the last step, when one was needed. */
+	readonly running?: Running;
+}
+
+/** Where a chain starts: the deepest layer that the store has. */
+interface Start {
+	readonly layer: Layer | undefined;
+	/** How many of the chain's layered steps it covers. */
+	readonly done: number;
+}
+
+export async function findStart(store: Store, chain: Chain): Promise<Start> {
+	for (let done = chain.layered.length; done >= 0; done--) {
+		const layer = await store.layers.find(chain.layered[done - 1]?.key ?? chain.rootKey);
+		if (layer !== undefined) return { layer, done };
+	}
+	return { layer: undefined, done: 0 };
+}
+
+/** @throws NodebuildError of the step that failed; layers of the steps before it are in the store. */
+export async function runChain(chain: Chain, context: StageContext): Promise<StageResult> {
+	for (;;) {
+		const begin = await findStart(context.store, chain);
+		const next = begin.layer === undefined ? chain.rootKey : chain.layered[begin.done]?.key;
+		if (next === undefined && begin.layer !== undefined) {
+			announce(chain, begin.done, context);
+			return { layer: begin.layer };
+		}
+		const lock = await lockStep(next ?? chain.rootKey, context);
+		try {
+			// Whoever held the lock may have made the layer meanwhile: then look again.
+			if ((await findStart(context.store, chain)).done !== begin.done) continue;
+			if (begin.layer === undefined && (await context.store.layers.find(chain.rootKey)) !== undefined) continue;
+			announce(chain, begin.done, context);
+			return await replay(chain, begin, context, lock);
+		} catch (error) {
+			if (!(error instanceof Overtaken)) throw error;
+		} finally {
+			await lock.release();
+		}
+	}
+}
+
+/** Another build has made a layer that we were about to make: start again from there. */
+class Overtaken extends Error {}
+
+/** Two builds that come to the same step do it once: the second waits here. */
+function lockStep(key: Digest, { store, options }: StageContext): Promise<Lock> {
+	return store.lock(`step:${key}`, {
+		signal: options.signal,
+		onWait: ({ pid }) =>
+			options.emit({ type: "info", message: `another build (process ${pid}) is at the next step; waiting for it` }),
+	});
+}
+
+function announce(chain: Chain, done: number, { options }: StageContext): void {
+	const cached = new Set(chain.layered.slice(0, done));
+	for (const step of chain.steps) {
+		if (cached.has(step)) options.emit({ type: "step-cached", step });
+		else if (step.effects.length === 0) options.emit({ type: "step-config", step });
+	}
+}
+
+async function replay(chain: Chain, begin: Start, context: StageContext, held: Lock): Promise<StageResult> {
+	const { store, options } = context;
+	const commits = new CommitQueue(store);
+	const running = await bringUp(chain, begin, context, commits);
+	let lock = held;
+	/** The next step's lock is taken before this one's goes, and this one's goes when its layer is stored. */
+	const advance = async (key: Digest): Promise<void> => {
+		const before = lock;
+		lock = await lockStep(key, context);
+		commits.afterwards(() => before.release());
+		if ((await store.layers.find(key)) !== undefined) throw new Overtaken();
+	};
+	let parent = begin.layer?.key ?? chain.rootKey;
+	let locked = begin.layer !== undefined;
+	try {
+		for (const step of chain.layered.slice(begin.done)) {
+			if (locked) locked = false;
+			else await advance(step.key);
+			await runStep(step, parent, running, context, commits);
+			parent = step.key;
+		}
+		await commits.settled();
+		const layer = await store.layers.find(parent);
+		if (layer === undefined) throw new NodebuildError({ code: "STORE_INVALID", message: "the last layer vanished" });
+		return { layer, running };
+	} catch (error) {
+		await commits.settled().catch(() => undefined);
+		if (error instanceof NodebuildError && options.shellOnError && STEP_ERRORS.has(error.code))
+			await shellAtFailure(running.machine, options);
+		await running[Symbol.asyncDispose]();
+		throw error;
+	} finally {
+		await lock.release();
+	}
+}
+
+const STEP_ERRORS: ReadonlySet<string> = new Set(["STEP_FAILED", "COPY_FAILED", "GUEST_DISK_FULL"]);
+
+async function shellAtFailure(machine: Machine, { emit }: BuildOptions): Promise<void> {
+	emit({ type: "info", message: "the step failed; this is a shell in its machine, as it left it (exit ends it)" });
+	await machine.guest.interactive({ argv: ["/bin/sh", "-c", "exec $(command -v bash || echo sh) -l"] });
+}
+
+/** From the deepest layer, or from the base: then the booted base becomes the first layer. */
+async function bringUp(chain: Chain, begin: Start, context: StageContext, commits: CommitQueue): Promise<Running> {
+	const { options, store, root } = context;
+	const spec = { memory: options.memory, cpus: options.cpus };
+	const { emit, signal } = options;
+	const common = { store, spec, purpose: "build", signal, emit } as const;
+	if (begin.layer !== undefined) {
+		const { disk, virtualSize, title } = begin.layer;
+		return start({ ...common, disk, virtualSize, firstBoot: false, title: `boot from the layer "${title}"` });
+	}
+	const virtualSize = Math.max(options.diskSize, root.virtualSize);
+	const title = `boot ${root.ref} for the first time`;
+	const running = await start({ ...common, disk: root.disk, virtualSize, firstBoot: true, title });
+	const record = {
+		version: 1,
+		key: chain.rootKey,
+		base: root.digest,
+		title: `FROM ${root.ref}`,
+		created: new Date().toISOString(),
+		virtualSize,
+	} as const;
+	const begun = performance.now();
+	const { file } = await freeze(running.machine, chain.rootKey);
+	const boot = Math.round(running.bootMilliseconds);
+	commits.add({ ...record, took: { run: 0, freeze: Math.round(performance.now() - begun), boot } }, file);
+	return running;
+}
+
+/** Guest's caches to its disk, then a new overlay; the machine runs on. */
+async function freeze(machine: Machine, key: Digest): Promise<{ readonly file: string }> {
+	await machine.settle();
+	return machine.freeze(backingName("layers", key));
+}
+
+async function runStep(
+	step: Step,
+	parent: Digest,
+	running: Running,
+	context: StageContext,
+	commits: CommitQueue,
+): Promise<void> {
+	const { options, prepared, root } = context;
+	const { emit, signal } = options;
+	const begun = performance.now();
+	const elapsed = (): number => Math.round(performance.now() - begun);
+	emit({ type: "step-start", step });
+	try {
+		commits.check();
+		await executeStep(step, {
+			guest: running.machine.guest,
+			signal,
+			onOutput: (stream, data) => emit({ type: "step-output", step, stream, data }),
+			copyOf: (request) => prepared.copyOf(request),
+		});
+		const run = elapsed();
+		const { file } = await freeze(running.machine, step.key);
+		const took = { run, freeze: elapsed() - run };
+		const virtualSize = Math.max(options.diskSize, root.virtualSize);
+		const created = new Date().toISOString();
+		const record = { version: 1, key: step.key, parent, base: root.digest, title: step.title, created } as const;
+		commits.add({ ...record, virtualSize, took }, file);
+		emit({ type: "step-done", step, milliseconds: run, freezeMilliseconds: took.freeze });
+	} catch (error) {
+		const failure = running.machine.failure ?? error;
+		emit({
+			type: "step-failed",
+			step,
+			milliseconds: elapsed(),
+			message: failure instanceof Error ? failure.message : "",
+		});
+		throw failure instanceof NodebuildError && failure.code !== "INTERRUPTED" ? failure.located(step.at) : failure;
+	}
+}

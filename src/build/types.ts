@@ -1,0 +1,76 @@
+/** What a build is asked for, and what it answers. */
+import type { Digest } from "../digest.ts";
+import type { Emit } from "../events.ts";
+import type { Image } from "../layers/types.ts";
+import type { OutputRequest, OutputResult } from "../output/types.ts";
+import type { Plan } from "../plan/types.ts";
+
+export interface BuildOptions {
+	/** Path as the user wrote it. */
+	readonly nodefile: string;
+	/** Folder that COPY takes files from. */
+	readonly context: string;
+	readonly tags: readonly string[];
+	readonly buildArgs: Readonly<Record<string, string>>;
+	readonly target?: string;
+	readonly noCache: boolean;
+	readonly outputs: readonly OutputRequest[];
+	/** Bytes. */
+	readonly diskSize: number;
+	/** MiB. */
+	readonly memory: number;
+	readonly cpus: number;
+	readonly baseMaps: readonly string[];
+	readonly offline: boolean;
+	readonly labels: Readonly<Record<string, string>>;
+	readonly verify: boolean;
+	readonly shellOnError: boolean;
+	/** Folder of the store, absolute. */
+	readonly home: string;
+	/** "linux/amd64". */
+	readonly platform: string;
+	readonly signal: AbortSignal;
+	readonly emit: Emit;
+}
+
+export interface VerifyRow {
+	readonly name: string;
+	readonly passed: boolean;
+	readonly milliseconds: number;
+	readonly detail: string;
+}
+
+export interface VerifyReport {
+	readonly image: string;
+	readonly passed: boolean;
+	readonly rows: readonly VerifyRow[];
+}
+
+export interface BuildResult {
+	readonly image: Image;
+	/** Nothing had changed: no machine was started. */
+	readonly cached: boolean;
+	readonly outputs: readonly OutputResult[];
+	readonly milliseconds: number;
+	readonly verification?: VerifyReport;
+}
+
+export type StepState = "cached" | "run" | "config";
+
+export interface PlanReport {
+	readonly plan: Plan;
+	readonly steps: readonly { readonly title: string; readonly key: Digest; readonly state: StepState }[];
+	readonly base: { readonly ref: string; readonly state: "ready" | "fetch" | "bootstrap" };
+	/** The layer that the machine would start from, in words. */
+	readonly start: string;
+	readonly image: "exists" | "build";
+}
+
+export interface MachineOptions {
+	readonly home: string;
+	/** MiB. */
+	readonly memory: number;
+	readonly cpus: number;
+	readonly signal: AbortSignal;
+	readonly emit: Emit;
+}

@@ -1,0 +1,22 @@
+/** The guest's own accounts, read when a step names a user. */
+import type { Guest } from "./types.ts";
+import { type ResolvedUser, resolveUser } from "./users.ts";
+
+const SEPARATOR = "::nodebuild::\n";
+
+export interface Accounts {
+	readonly passwd: string;
+	readonly group: string;
+}
+
+export async function readAccounts(guest: Pick<Guest, "script">): Promise<Accounts> {
+	const files = await guest.script(`cat /etc/passwd; printf '${SEPARATOR.trim()}\\n'; cat /etc/group`);
+	const [passwd = "", group = ""] = files.split(SEPARATOR);
+	return { passwd, group };
+}
+
+/** `user[:group]` as USER has it. @throws NodebuildError STEP_FAILED for a name that the guest does not have. */
+export async function lookUpUser(guest: Pick<Guest, "script">, spec: string): Promise<ResolvedUser> {
+	const { passwd, group } = await readAccounts(guest);
+	return resolveUser(spec, passwd, group);
+}

@@ -1,0 +1,57 @@
+/** Guests that reboot because a step asked for it. */
+import { NodebuildError } from "../errors.ts";
+import type { SshGuest } from "./guest.ts";
+import { waitUntilReady } from "./readiness.ts";
+
+/** Tells the boot, whether a shutdown is under way, and writes all caches to the disk. */
+const SETTLE = `sync
+cat /proc/sys/kernel/random/boot_id
+systemctl is-system-running 2>/dev/null || true`;
+
+/** Milliseconds a guest may take to go down for a reboot. */
+const SHUTDOWN_TIMEOUT = 180_000;
+
+/**
+ * Sync the guest. One that is going down is waited for until it is up again and ready; then it is
+ * synced anew.
+ * @throws NodebuildError MACHINE_LOST when it powered itself off instead, MACHINE_NOT_READY when it does not come back.
+ */
+export async function settle(guest: SshGuest, signal?: AbortSignal): Promise<void> {
+	for (;;) {
+		const result = await guest.capture({
+			argv: ["/bin/sh", "-s"],
+			stdin: SETTLE,
+			...(signal === undefined ? {} : { signal }),
+		});
+		const [boot = "", state = ""] = result.stdout.split("\n");
+		if (!result.rebooted && state !== "stopping") {
+			if (guest.bootId === undefined || guest.bootId === boot) {
+				guest.bootId = boot;
+				return;
+			}
+			guest.bootId = boot;
+			await waitUntilReady(guest, false);
+			continue;
+		}
+		if (!result.rebooted) {
+			await goneDown(guest);
+			await guest.reconnect();
+		}
+		await waitUntilReady(guest, false);
+	}
+}
+
+async function goneDown(guest: SshGuest): Promise<void> {
+	let timer: NodeJS.Timeout | undefined;
+	const timeout = new Promise<"timeout">((resolve) => {
+		timer = setTimeout(() => resolve("timeout"), SHUTDOWN_TIMEOUT);
+	});
+	const outcome = await Promise.race([guest.disconnected, timeout]);
+	clearTimeout(timer);
+	if (outcome !== "timeout") return;
+	throw new NodebuildError({
+		code: "MACHINE_LOST",
+		message: `the machine was told to go down, and was still up ${SHUTDOWN_TIMEOUT / 1000} s later`,
+		hint: "something in it holds up the shutdown; look inside with nodebuild shell",
+	});
+}
