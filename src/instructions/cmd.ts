@@ -9,12 +9,3 @@ export const cmd: Definition = {
 		return { kind: "cmd", node, command: commandForm(node) };
 	},
 };
-
-/** `ENTRYPOINT ["/usr/sbin/nginx"]` */
-export const entrypoint: Definition = {
-	syntax: 'ENTRYPOINT ["PROGRAM", "ARGUMENT"] or ENTRYPOINT COMMAND',
-	parse(node) {
-		readFlags(node, {});
-		return { kind: "entrypoint", node, command: commandForm(node) };
-	},
-};

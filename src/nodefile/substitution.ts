@@ -66,3 +66,21 @@ function required(name: string, operand: string, value: string | undefined): Nod
 export function applyReplacement(replacement: Replacement, value: string | undefined): string {
 	return replacePattern(value ?? "", replacement.pattern, replacement.replacement, replacement.all);
 }
+
+export function unclosedQuote(what: string, quote: string): NodebuildError {
+	return wordError(
+		`unexpected end of statement while looking for matching ${what}`,
+		`Close the quote with ${quote}, or escape it to mean the character itself.`,
+	);
+}
+
+export function unclosedBrace(): NodebuildError {
+	return wordError("syntax error: missing '}'", `Close \${ with }, or escape the $ to mean a plain dollar sign.`);
+}
+
+export function unsupportedModifier(written: string): NodebuildError {
+	return wordError(
+		`unsupported modifier (${written}) in substitution`,
+		`Known forms: \${v:-d} \${v-d} \${v:+a} \${v+a} \${v:?e} \${v?e} \${v#p} \${v##p} \${v%p} \${v%%p} \${v/p/r} \${v//p/r}.`,
+	);
+}

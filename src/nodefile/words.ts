@@ -4,7 +4,16 @@
  */
 import { NodebuildError } from "../errors.ts";
 import { isSpace } from "./space.ts";
-import { applyModifier, applyReplacement, isOperator, wordError } from "./substitution.ts";
+import {
+	applyModifier,
+	applyReplacement,
+	isOperator,
+	unclosedBrace,
+	unclosedQuote,
+	unsupportedModifier,
+	wordError,
+} from "./substitution.ts";
+import { WordCollector } from "./word-collector.ts";
 
 /** The value of a variable, undefined when it is not set. */
 export type Environment = (name: string) => string | undefined;
@@ -139,7 +148,7 @@ class Lexer {
 		this.#at++;
 		for (;;) {
 			const char = this.#next();
-			if (char === undefined) throw unclosed("single-quote", "'");
+			if (char === undefined) throw unclosedQuote("single-quote", "'");
 			if (char === "'") return result + quote;
 			result += char;
 		}
@@ -155,7 +164,7 @@ class Lexer {
 				continue;
 			}
 			const char = this.#next();
-			if (char === undefined) throw unclosed("double-quote", '"');
+			if (char === undefined) throw unclosedQuote("double-quote", '"');
 			if (char === '"') return result + quote;
 			result += char === this.#options.escape ? this.#escapedInQuotes(char) : char;
 		}
@@ -214,10 +223,7 @@ class Lexer {
 		const written = (colon ? ":" : "") + (operator ?? "");
 		const trims = operator === "#" || operator === "%";
 		if (!isOperator(operator) || (colon && trims)) {
-			throw wordError(
-				`unsupported modifier (${written}) in substitution`,
-				`Known forms: \${v:-d} \${v-d} \${v:+a} \${v+a} \${v:?e} \${v?e} \${v#p} \${v##p} \${v%p} \${v%%p} \${v/p/r} \${v//p/r}.`,
-			);
+			throw unsupportedModifier(written);
 		}
 		const operand = this.#operand("}", trims, unclosedBrace);
 		const value = this.#lookup(name);
@@ -273,39 +279,5 @@ class Lexer {
 
 	#next(): string | undefined {
 		return this.#chars[this.#at++];
-	}
-}
-
-function unclosed(what: string, quote: string): NodebuildError {
-	return wordError(
-		`unexpected end of statement while looking for matching ${what}`,
-		`Close the quote with ${quote}, or escape it to mean the character itself.`,
-	);
-}
-
-function unclosedBrace(): NodebuildError {
-	return wordError("syntax error: missing '}'", `Close \${ with }, or escape the $ to mean a plain dollar sign.`);
-}
-
-/** Splits what it is given at white space, except where it is told that a text is whole. */
-class WordCollector {
-	#words: string[] = [];
-	#word = "";
-
-	add(text: string): void {
-		for (const char of text) {
-			if (!isSpace(char)) this.#word += char;
-			else if (this.#word !== "") this.finish();
-		}
-	}
-
-	addWhole(text: string): void {
-		this.#word += text;
-	}
-
-	finish(): string[] {
-		if (this.#word !== "") this.#words.push(this.#word);
-		this.#word = "";
-		return this.#words;
 	}
 }
