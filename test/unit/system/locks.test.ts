@@ -55,6 +55,21 @@ test("the locks of a dead process, of another boot, and unreadable ones are take
 	expect(await readdir(folder)).toEqual([]);
 });
 
+test("of many who find the same dead lock at once exactly one takes it over", async () => {
+	const folder = await tempDir();
+	const path = join(folder, "step");
+	const lock = await acquire(path);
+	const dead = JSON.stringify({ ...JSON.parse(await readFile(path, "utf8")), start: "1" });
+	await lock.release();
+	for (let round = 0; round < 50; round++) {
+		await writeFile(path, round % 2 === 0 ? dead : "cut sh");
+		const taken = (await Promise.all(Array.from({ length: 20 }, () => tryAcquire(path)))).filter(Boolean);
+		expect(taken).toHaveLength(1);
+		await taken[0]?.release();
+		expect(await readdir(folder)).toEqual([]);
+	}
+});
+
 test("a lock that a person removed and another took is not removed by the release", async () => {
 	const path = join(await tempDir(), "step");
 	const first = await acquire(path);
