@@ -1,6 +1,6 @@
 /**
  * Column ranges of arguments, from dockerfile-ast: the only file that knows that package. It tells places and nothing
- * else; where its idea of an instruction is not ours (docs/nodefile.md lists the ways) the text is searched instead.
+ * else; where its idea of an instruction is not ours (JSON, heredocs, quotes, continued lines) the text is searched instead.
  * Loading the package takes as long as reading a hundred Nodefiles, so it is loaded when a place is first asked for.
  */
 import { createRequire } from "node:module";
