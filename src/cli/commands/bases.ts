@@ -65,7 +65,7 @@ function baseOptions(flags: Flags, io: Io, emit: BaseOptions["emit"]): BaseOptio
 async function showBases(flags: Flags, { io, backend }: CommandContext): Promise<void> {
 	const rows = await withProgress({ progress: "plain" }, io, ({ emit }) => backend.bases(baseOptions(flags, io, emit)));
 	if (flags.json === true) return printJson(io, rows);
-	io.stdout.write(table(["BASE", "ARCH", "STORE", "FROM", "ALIASES"], rows.map(cells)));
+	io.stdout.write(table(["BASE", "ARCH", "STORE", "ALIASES", "FROM"], rows.map(cells)));
 }
 
 function cells(row: BaseRow): readonly string[] {
