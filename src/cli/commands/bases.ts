@@ -70,13 +70,8 @@ async function showBases(flags: Flags, { io, backend }: CommandContext): Promise
 
 function cells(row: BaseRow): readonly string[] {
 	const ready = row.ready === undefined ? "-" : `${shortId(row.ready.digest)} ${row.ready.verified}`;
-	return [
-		row.ref,
-		row.architecture,
-		ready,
-		row.ready?.source ?? (row.source || "your own disk"),
-		row.aliases.join(" "),
-	];
+	const source = row.ready?.source ?? (row.source === "" ? "your own disk" : row.source);
+	return [row.ref, row.architecture, ready, row.aliases.join(" "), source];
 }
 
 async function buildBase(ref: string, flags: Flags, { io, backend }: CommandContext): Promise<void> {

@@ -16,7 +16,9 @@ export function addPlan(program: Command, { io, backend }: CommandContext): void
 	const command = program
 		.command("plan")
 		.summary("show what a build would run and what is cached")
-		.description("Show what a build would run and what is cached. Starts no machine and fetches nothing.");
+		.description(
+			"Show what a build would run and what is cached. Runs no step; a base that the store lacks is fetched first.",
+		);
 	addNodefileOptions(command, io)
 		.option("--json", "print the whole plan as JSON")
 		.action(async (folder: string | undefined, flags: Flags) => {
