@@ -148,7 +148,7 @@ async function keep(request: ImageRequest, partial: string, hex: string, options
 	const file = join(work.path, "download");
 	await rename(partial, file);
 	const { family, architecture, defaultUser, ref, url } = request;
-	return importDisk({
+	return await importDisk({
 		store: options.store,
 		file,
 		name: request.name,

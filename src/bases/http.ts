@@ -118,7 +118,10 @@ async function open(url: URL, options: HttpOptions, signal: AbortSignal): Promis
 	}
 	const tunnel = await connectThrough(proxy, url, signal);
 	const tls = tlsConnect({ socket: tunnel, servername: url.hostname, ALPNProtocols: ["http/1.1"] });
-	return httpsRequest(url, { ...common, createConnection: () => tls });
+	// The request reports it; but a socket whose request has gone already must not end the process.
+	tls.on("error", () => undefined);
+	// An agent, even none at all ("false"), would make a connection of its own.
+	return httpsRequest(url, { method: "GET", headers, createConnection: () => tls });
 }
 
 function request(proxy: URL, options: Parameters<typeof httpRequest>[1] & object): ClientRequest {

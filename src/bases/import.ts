@@ -49,7 +49,7 @@ export async function importDisk(request: ImportRequest): Promise<Base> {
 		...(request.onProgress === undefined ? {} : { onProgress: request.onProgress }),
 		...(request.signal === undefined ? {} : { signal: request.signal }),
 	});
-	return store.bases.add(record, converted);
+	return await store.bases.add(record, converted);
 }
 
 /** The format, when we may read it. */

@@ -23,7 +23,7 @@ export function nearest(wanted: string, names: readonly string[], limit = 4): re
 	const near = names.flatMap((name) => {
 		const [own = "", tag = ""] = name.split(":");
 		const ofName = distance(wantedName, own);
-		if (ofName > Math.max(1, Math.floor(own.length / 3))) return [];
+		if (ofName > Math.max(own.length > 3 ? 2 : 1, Math.floor(own.length / 3))) return [];
 		return [{ name, score: ofName * 10 + distance(wantedTag, tag) }];
 	});
 	return near

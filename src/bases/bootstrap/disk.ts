@@ -24,9 +24,9 @@ const ROOT_TYPE = {
 
 /** Where the finished tree is. */
 export interface RootTree {
-	/** The tree itself, when this process may read all of it; else files out of it, as bootFiles() names them. */
+	/** Folder with the tree, or with the files out of it that bootFiles() names. */
 	readonly bootFiles: string;
-	/** Fill a file system image at an offset of a file with the tree. */
+	/** Run mke2fs with these arguments on a disk, filling it with the tree, which is gone afterwards. */
 	readonly makeFileSystem: (arguments_: readonly string[], disk: string, size: string) => Promise<void>;
 }
 
@@ -73,6 +73,7 @@ export async function writeDisk(request: DiskRequest): Promise<void> {
 	];
 	await tool("sfdisk", ["--quiet", file], "fdisk", request, `${layout.join("\n")}\n`);
 	await writeEfiSystem(request);
+	if (architecture === "amd64") await writeBiosBoot(request);
 	const offset = `offset=${ROOT_START * SECTOR}`;
 	const arguments_ = [
 		"-q",
@@ -87,7 +88,6 @@ export async function writeDisk(request: DiskRequest): Promise<void> {
 		`${offset},lazy_itable_init=0`,
 	];
 	await tree.makeFileSystem(arguments_, file, `${Math.floor((sectors - ROOT_START - END_ROOM) / 2)}k`);
-	if (architecture === "amd64") await writeBiosBoot(request);
 }
 
 async function writeEfiSystem(request: DiskRequest): Promise<void> {

@@ -42,7 +42,7 @@ export async function bootstrap(base: NamedBase, source: BootstrapSource, option
 	await task(options, "base-verify", `boot ${base.name} from its own boot loader`, () => tryBoot(disk, options));
 	const { sha256 } = await digestFile(disk, ["sha256"], options.signal);
 	const { family, defaultUser } = base.entry;
-	return options.store.bases.add(
+	return await options.store.bases.add(
 		{
 			version: 1,
 			digest: digestOfHex(sha256),

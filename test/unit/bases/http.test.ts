@@ -1,0 +1,108 @@
+import { execFileSync } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { get, getText, type HttpOptions } from "../../../src/bases/http.ts";
+import { proxyFor } from "../../../src/bases/proxy.ts";
+import { files, proxy, site, temporaryFolder } from "./server.ts";
+
+const plain: HttpOptions = { proxy: {}, connectTimeout: 2000, idleTimeout: 2000 };
+
+/** An https server with a certificate that nobody trusts. */
+async function secureSite(): Promise<string> {
+	const folder = await temporaryFolder();
+	const subject = ["-subj", "/CN=vendor.example", "-addext", "subjectAltName=DNS:vendor.example"];
+	const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", join(folder, "key")];
+	execFileSync("openssl", ["req", "-x509", ...key, "-out", join(folder, "cert"), "-days", "2", ...subject], {
+		stdio: "ignore",
+	});
+	const server = createServer(
+		{ key: await readFile(join(folder, "key")), cert: await readFile(join(folder, "cert")) },
+		(_request, response) => response.end("secret"),
+	);
+	await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+	onTestFinished(() => void server.close());
+	return `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+describe("get", () => {
+	test("follows redirects, relative ones too, and says where it ended", async () => {
+		const content = files({ "/end": "there" });
+		const { url } = await site((request, response) => {
+			if (request.url === "/start") return void response.writeHead(302, { location: "middle" }).end();
+			if (request.url === "/middle") return void response.writeHead(307, { location: "/end" }).end();
+			content(request, response);
+		});
+		const response = await get(`${url}/start`, plain);
+		expect(response).toMatchObject({ status: 200, url: `${url}/end` });
+		response.body.destroy();
+	});
+
+	test("gives up on a ring of redirects", async () => {
+		const { url, requests } = await site((_request, response) => {
+			response.writeHead(302, { location: "/again" }).end();
+		});
+		await expect(get(url, plain)).rejects.toMatchObject({ name: "HttpConnectionError" });
+		expect(requests.length).toBe(11);
+	});
+
+	test("a refused connection, an unknown name and silence are told apart", async () => {
+		const { url } = await site(() => undefined);
+		await expect(get(url, { ...plain, connectTimeout: 100 })).rejects.toMatchObject({ code: "ETIMEDOUT" });
+		await expect(get("http://127.0.0.1:1/x", plain)).rejects.toMatchObject({ code: "ECONNREFUSED" });
+		await expect(get("http://name.invalid/x", plain)).rejects.toMatchObject({
+			code: expect.stringMatching(/^E(NOTFOUND|AI_AGAIN)$/),
+		});
+	});
+
+	test("small texts: what is not there is undefined, a server in trouble is an error", async () => {
+		const { url } = await site((request, response) => {
+			response.writeHead(request.url === "/sick" ? 502 : 404).end();
+		});
+		expect(await getText(`${url}/none`, plain)).toBeUndefined();
+		await expect(getText(`${url}/sick`, plain)).rejects.toMatchObject({ name: "HttpConnectionError" });
+	});
+});
+
+describe("proxies", () => {
+	test("are asked for http addresses, with their password", async () => {
+		const { url } = await site(files({ "/x": "through" }));
+		const through = await proxy(url);
+		const settings = { http: through.url.replace("//", "//me:p%40ss@") };
+		expect(await getText("http://vendor.example/x", { ...plain, proxy: settings })).toBe("through");
+		expect(through.seen).toEqual(["GET http://vendor.example/x"]);
+		expect(through.authorizations).toEqual([`Basic ${Buffer.from("me:p@ss").toString("base64")}`]);
+	});
+
+	test("tunnel https, in which the vendor's certificate still counts", async () => {
+		const through = await proxy(await secureSite());
+		const asked = getText("https://vendor.example/x", { ...plain, proxy: { https: through.url } });
+		await expect(asked).rejects.toMatchObject({ name: "HttpConnectionError", code: "DEPTH_ZERO_SELF_SIGNED_CERT" });
+		expect(through.seen).toEqual(["CONNECT vendor.example:443"]);
+	});
+
+	test("that refuse are an unreachable vendor", async () => {
+		const { url } = await site((_request, response) => void response.writeHead(403).end());
+		await expect(getText("https://vendor.example/x", { ...plain, proxy: { https: url } })).rejects.toMatchObject({
+			name: "HttpConnectionError",
+		});
+	});
+
+	test.each([
+		["http://a.example/", "", "p:1"],
+		["https://a.example/", "", "s:1"],
+		["https://a.example/", "example", undefined],
+		["https://a.example/", ".example", undefined],
+		["https://a.example/", "b.example, a.example", undefined],
+		["https://aa.example/", "a.example", "s:1"],
+		["https://a.example/", "*", undefined],
+		["https://a.example:8443/", "a.example:443", "s:1"],
+		["https://a.example/", "a.example:443", undefined],
+		["http://127.0.0.1:99/", "localhost,127.0.0.1", undefined],
+		["http://[::1]:99/", "::1", undefined],
+	])("%s with no_proxy=%s goes through %s", (url, no, expected) => {
+		expect(proxyFor(new URL(url), { http: "p:1", https: "s:1", no })?.host).toBe(expected);
+	});
+});
