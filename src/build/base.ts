@@ -16,5 +16,5 @@ export async function makeBase(options: BuildBaseOptions): Promise<BaseRecord> {
 	await using store = await openStore(options.home);
 	const { buildBase } = await import("../bases/index.ts");
 	const nodefile = `${options.directory ?? process.cwd()}/Nodefile`;
-	return buildBase(options.ref, await baseOptions({ ...options, nodefile }, store));
+	return await buildBase(options.ref, await baseOptions({ ...options, nodefile }, store));
 }

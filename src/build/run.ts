@@ -58,7 +58,7 @@ export async function runImage(options: RunOptions): Promise<number> {
 	});
 	for (const [port, host] of up.machine.ports)
 		options.emit({ type: "info", message: `127.0.0.1:${host} is forwarded to port ${port} of the machine` });
-	return use(up, options);
+	return await use(up, options);
 }
 
 async function removeFolder(path: string | undefined): Promise<void> {
@@ -108,7 +108,7 @@ export async function openShell(options: BuildOptions & { readonly step?: number
 		emit: options.emit,
 	});
 	const config = step?.config;
-	return up.machine.guest.interactive({
+	return await up.machine.guest.interactive({
 		argv: LOGIN_SHELL,
 		...(config === undefined ? {} : { env: config.env, cwd: config.workdir, user: config.user }),
 	});

@@ -20,7 +20,7 @@ export async function sealImage(
 ): Promise<Image> {
 	const { options, store, prepared, root } = context;
 	await using up = running ?? (await bootToSeal(layer, context));
-	return task(options.emit, "seal the image", async (handle) => {
+	return await task(options.emit, "seal the image", async (handle) => {
 		const { machine } = up;
 		const config = stageOf(prepared.plan, prepared.plan.target).config;
 		await machine.guest.script(sealScript({ config, buildFiles: BUILD_FILES }), { signal: options.signal });

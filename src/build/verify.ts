@@ -12,7 +12,7 @@ import type { MachineOptions, VerifyReport, VerifyRow } from "./types.ts";
 /** @throws NodebuildError IMAGE_NOT_FOUND, MACHINE_START, MACHINE_NOT_READY. */
 export async function verifyImage(options: MachineOptions & { readonly image: string }): Promise<VerifyReport> {
 	await using store = await openStore(options.home);
-	return verifyFound(await store.images.get(options.image), options, store);
+	return await verifyFound(await store.images.get(options.image), options, store);
 }
 
 export async function verifyFound(image: Image, options: MachineOptions, store: Store): Promise<VerifyReport> {

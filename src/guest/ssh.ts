@@ -100,11 +100,17 @@ export class SshConnection {
 		const channel = await new Promise<ClientChannel | undefined>((resolve, reject) => {
 			if (!this.#open) return resolve(undefined);
 			this.closed.then(() => resolve(undefined));
-			this.#client.exec(command, (error, opened) => {
+			const answer = (error: Error | undefined, opened?: ClientChannel): void => {
 				if (error === undefined) resolve(opened);
 				else if (this.#open) reject(lost(error));
 				else resolve(undefined);
-			});
+			};
+			try {
+				this.#client.exec(command, answer);
+			} catch {
+				// ssh2 throws when the connection broke a moment ago; `closed` is about to say so.
+				resolve(undefined);
+			}
 		});
 		if (channel === undefined) return { status: undefined };
 		return follow(channel, options);

@@ -107,7 +107,7 @@ async function tryKvm(options: ProbeOptions): Promise<string | undefined> {
 			{ timeout: 10_000, ...(options.signal === undefined ? {} : { signal: options.signal }) },
 		);
 		if (result.status === RAN) return undefined;
-		const said = result.stderr.trim().split("\n").at(-1) ?? "";
+		const said = (result.stderr.trim().split("\n")[0] ?? "").replace(/^\S*qemu\S*: (?:error: )?/, "");
 		return `/dev/kvm exists, but a probe guest did not run under it${said === "" ? "" : ` (${said})`}`;
 	} finally {
 		await rm(folder, { recursive: true, force: true });

@@ -14,6 +14,9 @@ const FIND_TOOLS = `for entry in /sys/block/*; do [ "$(cat "$entry/serial" 2>/de
 /** Starts our sshd; used by the unit and, on a first boot, by cloud-init. */
 const LAUNCH = `${FIND_TOOLS}; tar -xOf "$disk" start | exec unshare --net --mount --propagation slave /bin/sh -s "$disk"`;
 
+/** As an argument of a service's command, where systemd expands `$` and `%` (systemd.service(5)). */
+const LAUNCH_IN_UNIT = LAUNCH.replaceAll("$", "$$$$").replaceAll("%", "%%");
+
 /** Runs in the new namespaces; `$1` is the device of the tools archive. */
 export const START_SCRIPT = `set -eu
 disk=$1
@@ -116,7 +119,7 @@ Description=Build access of nodebuild
 DefaultDependencies=no
 After=local-fs.target systemd-udev-trigger.service systemd-sysctl.service
 [Service]
-ExecStart=/bin/sh -c '${LAUNCH.replaceAll("$", "$$$$").replaceAll("%", "%%")}'
+ExecStart=/bin/sh -c '${LAUNCH_IN_UNIT}'
 Restart=on-failure
 RestartSec=1
 OOMScoreAdjust=-900
@@ -136,7 +139,7 @@ systemctl start --no-block ${UNIT_NAME}
 `;
 
 /** The same for a throwaway machine: nothing is written to its disk. */
-const FIRST_BOOT_RUN = `systemd-run --quiet --no-block --collect --unit=${UNIT_NAME} --property=KillMode=process /bin/sh -c '${LAUNCH}'
+const FIRST_BOOT_RUN = `systemd-run --quiet --no-block --collect --unit=${UNIT_NAME} --property=KillMode=process /bin/sh -c '${LAUNCH_IN_UNIT.replaceAll("%%", "%")}'
 `;
 
 export type SeedPurpose = "build" | "run";

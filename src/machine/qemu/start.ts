@@ -34,7 +34,7 @@ export interface StartOptions {
 }
 
 /** Milliseconds until a guest must answer over SSH. */
-const BOOT_TIMEOUT = { kvm: 180_000, tcg: 600_000 } as const;
+const BOOT_TIMEOUT = { kvm: 180_000, tcg: 300_000 } as const;
 
 /**
  * @throws NodebuildError MACHINE_START when QEMU does not run, MACHINE_NOT_READY with the console's
