@@ -7,7 +7,12 @@ export interface AptSource {
 	readonly components: readonly string[];
 	/** Signed-By: paths, or an embedded key's text. */
 	readonly signedBy?: string;
+	/** Check-Valid-Until: no, which users of a frozen mirror set. */
+	readonly frozen?: true;
 }
+
+/** How apt spells no. */
+const NO = /^(no|false|off|0|without|disable)$/i;
 
 /** The enabled entries of a file in deb822 format (`*.sources`). */
 export function parseDeb822(text: string): readonly AptSource[] {
@@ -15,9 +20,10 @@ export function parseDeb822(text: string): readonly AptSource[] {
 		const fields = fieldsOf(paragraph);
 		const words = (name: string): readonly string[] =>
 			(fields.get(name) ?? "").split(/\s+/).filter((word) => word !== "");
-		const enabled = !/^(no|false|off|0|without|disable)$/i.test(fields.get("enabled") ?? "yes");
+		const enabled = !NO.test(fields.get("enabled") ?? "yes");
 		if (!enabled || words("uris").length === 0) return [];
 		const signedBy = fields.get("signed-by");
+		const frozen = NO.test(fields.get("check-valid-until") ?? "");
 		return [
 			{
 				types: words("types"),
@@ -25,6 +31,7 @@ export function parseDeb822(text: string): readonly AptSource[] {
 				suites: words("suites"),
 				components: words("components"),
 				...(signedBy === undefined ? {} : { signedBy }),
+				...(frozen ? { frozen } : {}),
 			},
 		];
 	});
@@ -53,6 +60,7 @@ export function parseOneLine(text: string): readonly AptSource[] {
 		if (match === null) return [];
 		const [, type = "", options = "", uri = "", suite = "", components = ""] = match;
 		const signedBy = /(?:^|\s)signed-by=(\S+)/.exec(options)?.[1];
+		const frozen = NO.test(/(?:^|\s)check-valid-until=(\S+)/.exec(options)?.[1] ?? "");
 		return [
 			{
 				types: [type],
@@ -60,6 +68,7 @@ export function parseOneLine(text: string): readonly AptSource[] {
 				suites: [suite],
 				components: components.split(/\s+/).filter((word) => word !== ""),
 				...(signedBy === undefined ? {} : { signedBy }),
+				...(frozen ? { frozen } : {}),
 			},
 		];
 	});
@@ -70,6 +79,8 @@ export interface Archives {
 	readonly main: string;
 	/** Address of the security archive; undefined when the host uses none. */
 	readonly security?: string;
+	/** The host takes the archive's indexes however old they are, as those of a snapshot. */
+	readonly frozen: boolean;
 }
 
 type Distribution = "debian" | "ubuntu";
@@ -96,6 +107,7 @@ export function findArchives(sources: readonly AptSource[], distribution: Distri
 			.flatMap(({ uris }) => uris)
 			.find((uri) => pattern.test(uri))
 			?.replace(/\/+$/, "");
+	const frozen = own.some((source) => source.frozen === true);
 	const signedFirst = [...own].sort((a, b) => Number(b.signedBy !== undefined) - Number(a.signedBy !== undefined));
 	const main = address(MAIN[distribution], signedFirst);
 	if (main === undefined) return undefined;
@@ -106,7 +118,7 @@ export function findArchives(sources: readonly AptSource[], distribution: Distri
 					MAIN.ubuntu,
 					signedFirst.filter(({ suites }) => suites.some((suite) => suite.endsWith("-security"))),
 				);
-	return security === undefined ? { main } : { main, security };
+	return security === undefined ? { main, frozen } : { main, security, frozen };
 }
 
 /** One paragraph of deb822 per archive. */
@@ -114,11 +126,12 @@ export function formatSources(
 	archives: readonly { readonly uri: string; readonly suites: readonly string[] }[],
 	components: readonly string[],
 	keyring: string,
+	frozen: boolean,
 ): string {
 	return archives
 		.map(
 			({ uri, suites }) =>
-				`Types: deb\nURIs: ${uri}\nSuites: ${suites.join(" ")}\nComponents: ${components.join(" ")}\nSigned-By: ${keyring}\n`,
+				`Types: deb\nURIs: ${uri}\nSuites: ${suites.join(" ")}\nComponents: ${components.join(" ")}\nSigned-By: ${keyring}\n${frozen ? "Check-Valid-Until: no\n" : ""}`,
 		)
 		.join("\n");
 }

@@ -126,6 +126,7 @@ export function finishScript(request: FinishRequest): string {
 	return `set -eu
 root="$1"
 ${configure(guestSources)}${grub(identity, title, architecture === "amd64")}
+rm -f "$root"/etc/dpkg/dpkg.cfg.d/99mmdebstrap
 rm -f "$root"/var/log/apt/* "$root"/var/log/*.log "$root"/var/cache/debconf/*-old "$root"/var/lib/dpkg/*-old
 `;
 }

@@ -96,8 +96,8 @@ export async function findMirror(source: BootstrapSource, options: MirrorOptions
 		if (suites.length > 0) used.push({ uri: archives.security, suites });
 	}
 	return {
-		hostSources: formatSources(used, source.components, keyring),
-		guestSources: formatSources(used, source.components, source.keyrings[0] ?? keyring),
+		hostSources: formatSources(used, source.components, keyring, archives.frozen),
+		guestSources: formatSources(used, source.components, source.keyrings[0] ?? keyring, archives.frozen),
 	};
 }
 

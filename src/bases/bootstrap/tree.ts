@@ -43,6 +43,8 @@ export async function makeTree(request: TreeRequest): Promise<RootTree> {
 		`--architectures=${request.architecture}`,
 		`--include=${packages.join(",")}`,
 		...((await exists(MERGED_USR)) ? [`--hook-dir=${MERGED_USR}`] : []),
+		// Without an fsync for each file: what is not finished is thrown away anyway. finishScript removes the setting.
+		"--dpkgopt=force-unsafe-io",
 		`--essential-hook=${shellPrint(fstab(request.finish.identity), '"$1/etc/fstab"')}`,
 		`--customize-hook=${finishScript(request.finish)}`,
 		source.suite,
@@ -88,6 +90,12 @@ function hintFor(output: string): string {
 	}
 	if (/Unable to locate package|has no installation candidate/.test(output)) {
 		return "the mirror lacks a package of the base map's list for this release";
+	}
+	if (/Release file .* is expired/.test(output)) {
+		return "the mirror has not been updated for too long; if it is frozen on purpose, say so in the host's apt sources (Check-Valid-Until: no)";
+	}
+	if (/404 +Not Found/.test(output)) {
+		return "the mirror's index names a package that it does not have: it is being updated, or half of the release is gone; try again later, or use another mirror";
 	}
 	if (/Temporary failure resolving|Could not connect|Failed to fetch/.test(output)) {
 		return "the host's package mirror did not answer: does apt-get update work?";

@@ -88,12 +88,16 @@ describe("the distribution's own archive", () => {
 		).toEqual({
 			main: "http://m.example/debian",
 			security: "http://m.example/debian-security",
+			frozen: false,
 		});
 	});
 
 	test("may be a snapshot, and may lack security", () => {
-		expect(find("deb http://snapshot.example/archive/debian/20250520T000000Z/ sid main")).toEqual({
+		expect(
+			find("deb [check-valid-until=no] http://snapshot.example/archive/debian/20250520T000000Z/ sid main"),
+		).toEqual({
 			main: "http://snapshot.example/archive/debian/20250520T000000Z",
+			frozen: true,
 		});
 	});
 
@@ -118,6 +122,7 @@ describe("the distribution's own archive", () => {
 		expect(find(text, "ubuntu")).toEqual({
 			main: "http://archive.example/ubuntu",
 			security: "http://security.example/ubuntu",
+			frozen: false,
 		});
 		expect(find(text)).toBeUndefined();
 	});
@@ -128,8 +133,15 @@ test("sources for the image read back as written", () => {
 		{ uri: "http://m.example/debian", suites: ["trixie", "trixie-updates"] },
 		{ uri: "http://m.example/debian-security", suites: ["trixie-security"] },
 	];
-	expect(parseDeb822(formatSources(archives, ["main"], KEY))).toEqual(
-		archives.map(({ uri, suites }) => ({ types: ["deb"], uris: [uri], suites, components: ["main"], signedBy: KEY })),
+	expect(parseDeb822(formatSources(archives, ["main"], KEY, true))).toEqual(
+		archives.map(({ uri, suites }) => ({
+			types: ["deb"],
+			uris: [uri],
+			suites,
+			components: ["main"],
+			signedBy: KEY,
+			frozen: true,
+		})),
 	);
 });
 

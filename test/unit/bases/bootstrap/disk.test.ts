@@ -66,7 +66,7 @@ test("a disk has its partitions, file systems and boot loaders in place", async 
 	const out = (name: string, ...args: string[]): string =>
 		execFileSync(name, args, {
 			encoding: "utf8",
-			env: { ...process.env, PATH: `${process.env["PATH"]}:/usr/sbin:/sbin`, MTOOLS_SKIP_CHECK: "1" },
+			env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin`, MTOOLS_SKIP_CHECK: "1" },
 			stdio: ["ignore", "pipe", "ignore"],
 		});
 	const table = JSON.parse(out("sfdisk", "-J", file)).partitiontable;
