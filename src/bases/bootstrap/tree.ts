@@ -46,7 +46,8 @@ export async function makeTree(request: TreeRequest): Promise<RootTree> {
 		// Without an fsync for each file: what is not finished is thrown away anyway. finishScript removes the setting.
 		"--dpkgopt=force-unsafe-io",
 		`--essential-hook=${shellPrint(fstab(request.finish.identity), '"$1/etc/fstab"')}`,
-		`--customize-hook=${finishScript(request.finish)}`,
+		// By the environment, since mmdebstrap repeats a hook's text in its messages.
+		`--customize-hook=sh -c "$FINISH_IMAGE" finish "$1"`,
 		source.suite,
 		target,
 		sources,
@@ -63,7 +64,7 @@ async function mmdebstrap(args: readonly string[], request: TreeRequest): Promis
 	const tail: string[] = [];
 	const result = await run("mmdebstrap", args, {
 		package: "mmdebstrap",
-		env: { LC_ALL: "C.UTF-8", PATH: TOOL_PATH, TMPDIR: request.folder },
+		env: { LC_ALL: "C.UTF-8", PATH: TOOL_PATH, TMPDIR: request.folder, FINISH_IMAGE: finishScript(request.finish) },
 		onLine: (line) => {
 			tail.push(line);
 			if (tail.length > 40) tail.shift();
