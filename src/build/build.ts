@@ -3,7 +3,7 @@ import { NodebuildError } from "../errors.ts";
 import { openStore, type Store } from "../layers/store.ts";
 import type { Image } from "../layers/types.ts";
 import type { OutputResult } from "../output/types.ts";
-import { chainOf, requireSupported } from "./chain.ts";
+import { chainOf } from "./chain.ts";
 import { type Prepared, prepare, type RootDisk } from "./prepare.ts";
 import { rootResolver } from "./roots.ts";
 import type { BuildOptions, BuildResult } from "./types.ts";
@@ -17,8 +17,6 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
 	await using store = await openStore(options.home);
 	await requireWritableOutputs(options);
 	const prepared = await prepare(options, store, rootResolver(options, store));
-	const chain = chainOf(prepared.plan, prepared.plan.target);
-	requireSupported(chain);
 	const known = await unchanged(prepared, options, store);
 	const image = known ?? (await make(prepared, options, store));
 	const outputs = await writeOutputs(image, options);

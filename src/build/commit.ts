@@ -28,7 +28,9 @@ export class CommitQueue {
 
 	/** Done once all that was added so far is stored, or has failed. */
 	afterwards(work: () => Promise<void>): void {
-		this.#tail = this.#tail.then(work);
+		this.#tail = this.#tail.then(work).catch((error: unknown) => {
+			this.#failure ??= error;
+		});
 	}
 
 	/** @throws what the first failed commit threw. */

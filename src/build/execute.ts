@@ -103,7 +103,7 @@ async function diskFull(guest: Guest): Promise<boolean> {
 }
 
 function hintFor(status: number, tail: string, full: boolean, step: Step): string {
-	const look = `the layer before this step is kept; look inside with "nodebuild build --shell-on-error" or "nodebuild shell --step ${Math.max(0, step.index - 1)}"`;
+	const look = `the layer before this step is kept; look inside with "nodebuild -f ${step.at.file} --shell-on-error" or "nodebuild shell -f ${step.at.file} --step ${Math.max(0, step.index - 1)}"`;
 	if (full)
 		return `give the image a larger disk, e.g. --disk-size 20G; a larger disk costs nothing until it is written\n${look}`;
 	if (/Temporary failure (in name resolution|resolving)|Could not resolve host/i.test(tail))

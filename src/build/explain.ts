@@ -1,19 +1,21 @@
 /** `nodebuild plan`: what a build would do, without doing it. */
 import { openStore } from "../layers/store.ts";
-import { chainOf, requireSupported } from "./chain.ts";
+import { chainOf } from "./chain.ts";
 import { prepare } from "./prepare.ts";
-import { rootResolver } from "./roots.ts";
+import { lookingResolver } from "./roots.ts";
 import { findStart } from "./stage.ts";
 import type { BuildOptions, PlanReport } from "./types.ts";
 
 export async function explain(options: BuildOptions): Promise<PlanReport> {
 	await using store = await openStore(options.home);
-	const prepared = await prepare({ ...options, noCache: false }, store, rootResolver(options, store));
+	const missing = new Set<string>();
+	const resolver = lookingResolver(options, store, (ref) => missing.add(ref));
+	const prepared = await prepare({ ...options, noCache: false }, store, resolver);
 	const { plan } = prepared;
 	const chain = chainOf(plan, plan.target);
-	requireSupported(chain);
 	const begin = options.noCache ? { layer: undefined, done: 0 } : await findStart(store, chain);
 	const cached = new Set(chain.layered.slice(0, begin.done));
+	const ref = chain.root.kind === "base" ? chain.root.ref : "scratch";
 	const image = options.noCache ? undefined : await store.images.findByKey(plan.imageKey);
 	const start = begin.layer === undefined ? "the base, booted for the first time" : `the layer "${begin.layer.title}"`;
 	return {
@@ -23,7 +25,7 @@ export async function explain(options: BuildOptions): Promise<PlanReport> {
 			key: step.key,
 			state: step.effects.length === 0 ? "config" : cached.has(step) ? "cached" : "run",
 		})),
-		base: { ref: chain.root.kind === "base" ? chain.root.ref : "scratch", state: "ready" },
+		base: { ref, state: missing.has(ref) ? "fetch" : "ready" },
 		start: image === undefined ? start : "nothing: the image exists",
 		image: image === undefined ? "build" : "exists",
 	};

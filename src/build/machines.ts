@@ -8,6 +8,7 @@ import type { AcceleratorReport } from "../machine/qemu/accelerator.ts";
 import type { StartOptions } from "../machine/qemu/start.ts";
 import type { Machine, MachineSpec } from "../machine/types.ts";
 import { readEnvironment } from "../system/env.ts";
+import { exists } from "../system/files.ts";
 import { type Task, task } from "./task.ts";
 
 export interface Host {
@@ -43,7 +44,7 @@ let said = false;
 export async function probeHost(store: Store, emit: Emit, signal: AbortSignal): Promise<Host> {
 	const { probeAccelerator } = await import("../machine/qemu/accelerator.ts");
 	const environment = readEnvironment();
-	const qemu = environment.qemu ?? "qemu-system-x86_64";
+	const qemu = environment.qemu ?? (await defaultQemu(environment.searchPath));
 	const cacheDir = join(store.home, "host");
 	await mkdir(cacheDir, { recursive: true, mode: 0o700 });
 	const report = await probeAccelerator({ qemu, choice: environment.accelerator, cacheDir, signal });
@@ -51,6 +52,13 @@ export async function probeHost(store: Store, emit: Emit, signal: AbortSignal): 
 		emit({ type: "info", message: `machines are emulated, which is slower than KVM: ${report.why}` });
 	said = true;
 	return { qemu, report };
+}
+
+/** Distributions of the RHEL family have QEMU off the PATH. */
+async function defaultQemu(searchPath: readonly string[]): Promise<string> {
+	const elsewhere = "/usr/libexec/qemu-kvm";
+	const found = await Promise.all(searchPath.map((folder) => exists(join(folder, "qemu-system-x86_64"))));
+	return !found.includes(true) && (await exists(elsewhere)) ? elsewhere : "qemu-system-x86_64";
 }
 
 /** @throws NodebuildError MACHINE_START, MACHINE_NOT_READY, HOST_TOOL_MISSING, HOST_DISK_FULL, INTERRUPTED. */

@@ -4,15 +4,17 @@ import { join } from "node:path";
 import { PREPARE_VERSION } from "../machine/prepare-version.ts";
 import { type Context, ignoreFileCandidates, mergeCopies, openContext, type ResolvedCopy } from "../context/index.ts";
 import { inlineCopy } from "../context/inline.ts";
-import type { Digest } from "../digest.ts";
+import { type Digest, digestOf, hexOf, sha256 } from "../digest.ts";
 import { messageOf, NodebuildError, type SourceLocation } from "../errors.ts";
 import { SEAL_VERSION } from "../image/seal.ts";
-import { parseNodefile } from "../instructions/index.ts";
+import { lintNodefile, parseNodefile } from "../instructions/index.ts";
+import type { Nodefile } from "../instructions/types.ts";
 import type { Store } from "../layers/store.ts";
-import { parseText } from "../nodefile/index.ts";
-import { type PlannedBase, planBuild } from "../plan/index.ts";
+import { locate, parseText } from "../nodefile/index.ts";
+import type { NodefileText } from "../nodefile/types.ts";
+import { type PlanInput, type PlannedBase, planBuild } from "../plan/index.ts";
 import type { CopyRequest, Plan } from "../plan/types.ts";
-import { hexOf, sha256 } from "../digest.ts";
+import { chainOf, requireSupported } from "./chain.ts";
 import type { BuildOptions } from "./types.ts";
 
 export interface RootDisk {
@@ -56,22 +58,57 @@ export async function prepare(options: BuildOptions, store: Store, resolveRoot: 
 		labels: options.labels,
 	};
 	const resolvers = {
-		base: async (ref: string, _platform: string, at: SourceLocation) => {
+		base: async (ref: string, platform: string, at: SourceLocation) => {
+			requirePlatform(platform, at);
 			const { planned, ...root } = await resolveRoot(ref, at);
+			requireSystemd(root, at);
 			roots.set(planned.ref, root);
 			return planned;
 		},
 		copy: async (request: CopyRequest) => (await copies.find(request)).digest,
 	};
+	await refuseEarly(input);
+	lint(nodefile, source, options);
 	const firstPlan = await planBuild(
 		{ ...input, warn: (warning) => options.emit({ type: "warning", ...warning }) },
 		resolvers,
 	);
-	for (const { message, range: _range, rule } of source.warnings) options.emit({ type: "warning", message, rule });
+	requireSupported(chainOf(firstPlan, firstPlan.target));
 	const epoch = await store.epochs.of(epochName(firstPlan), options.noCache);
 	const plan = epoch === undefined ? firstPlan : await planBuild({ ...input, epoch, warn: () => undefined }, resolvers);
 	await copies.save();
 	return { plan, roots, copyOf: (request) => copies.find(request) };
+}
+
+const STAND_IN = digestOf("stand-in");
+
+/** What cannot be built is refused before anything is fetched: a plan of stand-ins tells. */
+async function refuseEarly(input: Omit<PlanInput, "warn">): Promise<void> {
+	const plan = await planBuild(
+		{ ...input, warn: () => undefined },
+		{
+			base: async (ref, platform, at) => {
+				requirePlatform(platform, at);
+				return { ref, digest: STAND_IN, family: "" };
+			},
+			copy: async () => STAND_IN,
+		},
+	);
+	requireSupported(chainOf(plan, plan.target));
+}
+
+/** Warnings of the text. @throws NodebuildError NODEFILE_INVALID when `# check=error=true` makes them errors. */
+function lint(nodefile: Nodefile, source: NodefileText, { emit }: BuildOptions): void {
+	const { warnings, failed } = lintNodefile(nodefile, source);
+	for (const { message, range, rule } of warnings) emit({ type: "warning", message, rule, at: locate(source, range) });
+	const [first] = warnings;
+	if (!failed || first === undefined) return;
+	throw new NodebuildError({
+		code: "NODEFILE_INVALID",
+		message: `${warnings.length} warning(s), and "# check=error=true" makes them errors; the first: ${first.message}`,
+		hint: 'correct the lines above, or take "error=true" out of the check directive',
+		at: locate(source, first.range),
+	});
 }
 
 /** Builds that begin with the same step share an epoch: --no-cache starts a new one for them. */
@@ -79,6 +116,27 @@ function epochName(plan: Plan): Digest {
 	const stage = plan.stages.find(({ index }) => index === plan.target);
 	const first = plan.stages.flatMap(({ steps }) => steps).find(({ effects }) => effects.length > 0);
 	return first?.key ?? stage?.rootKey ?? plan.imageKey;
+}
+
+/** Machines are prepared, watched and sealed through systemd. */
+function requireSystemd({ ref, family }: RootDisk, at: SourceLocation): void {
+	if (family !== "alpine") return;
+	throw new NodebuildError({
+		code: "UNSUPPORTED",
+		message: `expected a base with systemd, got ${ref}, which boots with OpenRC`,
+		hint: 'start from a base of another family; "nodebuild bases" lists them',
+		at,
+	});
+}
+
+function requirePlatform(platform: string, at: SourceLocation): void {
+	if (/^linux\/amd64(\/|$)/.test(platform)) return;
+	throw new NodebuildError({
+		code: "UNSUPPORTED",
+		message: `expected the platform linux/amd64, got ${platform}`,
+		hint: "machines of other architectures are not supported yet",
+		at,
+	});
 }
 
 async function readNodefile(path: string): Promise<string> {

@@ -1,7 +1,10 @@
 /** FROM: an image of the store by its name, else a base. */
 import { dirname, resolve } from "node:path";
-import type { SourceLocation } from "../errors.ts";
+import type { Base } from "../bases/types.ts";
+import { digestOf } from "../digest.ts";
+import { NodebuildError, type SourceLocation } from "../errors.ts";
 import type { Store } from "../layers/store.ts";
+import { formatReference, parseReference } from "../layers/reference.ts";
 import { readEnvironment } from "../system/env.ts";
 import { bootForSetup } from "./boot-setup.ts";
 import type { ResolveRoot } from "./prepare.ts";
@@ -47,25 +50,62 @@ export function rootResolver(options: RootOptions, store: Store): ResolveRoot {
 				planned: { ref, digest, family, config },
 			};
 		}
-		const { resolveBase } = await import("../bases/index.ts");
-		// Two builds that need the same base fetch or bootstrap it once.
-		const lock = await store.lock(`base:${ref}`, {
-			signal: options.signal,
-			onWait: ({ pid }) =>
-				options.emit({ type: "info", message: `another build (process ${pid}) is fetching ${ref}; waiting for it` }),
-		});
-		const base = await baseOptions(options, store)
-			.then((all) => resolveBase(ref, { ...all, at }))
-			.finally(() => lock.release());
+		const base = await findBase(ref, at, options, store);
 		const { digest, family, architecture, disk, virtualSize } = base;
 		const planned = { ref, digest, family };
 		return { kind: "bases", digest, ref, family, architecture, disk, virtualSize, planned };
 	};
 }
 
+/** What the store has, else fetched or bootstrapped; two builds that need the same base do that once. */
+async function findBase(ref: string, at: SourceLocation, options: RootOptions, store: Store): Promise<Base> {
+	const stored = await storedBase(ref, at, options, store);
+	if (stored !== undefined) return stored;
+	const { resolveBase } = await import("../bases/index.ts");
+	await using _lock = await store.lock(`base:${ref}`, {
+		signal: options.signal,
+		onWait: ({ pid }) =>
+			options.emit({ type: "info", message: `another build (process ${pid}) is fetching ${ref}; waiting for it` }),
+	});
+	return await resolveBase(ref, { ...(await baseOptions(options, store)), at });
+}
+
+async function storedBase(
+	ref: string,
+	at: SourceLocation,
+	options: RootOptions,
+	store: Store,
+): Promise<Base | undefined> {
+	const { resolveBase } = await import("../bases/index.ts");
+	try {
+		return await resolveBase(ref, { ...(await baseOptions(options, store)), offline: true, at });
+	} catch (error) {
+		if (!options.offline && error instanceof NodebuildError && error.code === "BASE_UNAVAILABLE") return undefined;
+		throw error;
+	}
+}
+
+/** For `nodebuild plan`: as a build resolves it, but a base that is not there yet is only named, not fetched. */
+export function lookingResolver(options: RootOptions, store: Store, missing: (ref: string) => void): ResolveRoot {
+	const resolveStored = rootResolver({ ...options, offline: true }, store);
+	return async (ref, at) => {
+		try {
+			return await resolveStored(ref, at);
+		} catch (error) {
+			if (!(error instanceof NodebuildError) || error.code !== "BASE_UNAVAILABLE" || options.offline) throw error;
+			missing(ref);
+			const digest = digestOf({ unfetched: ref });
+			const architecture = options.platform.split("/")[1] ?? "";
+			const planned = { ref, digest, family: "" };
+			return { kind: "bases", digest, ref, family: "", architecture, disk: "", virtualSize: 0, planned };
+		}
+	};
+}
+
 async function findImage(store: Store, ref: string) {
-	const image = await store.images.find(ref).catch(() => undefined);
+	const reference = parseReference(ref);
+	if (reference === undefined) return undefined;
+	const image = await store.images.find(ref);
 	// An id's digits are no name here: "FROM debian" must not find an image by chance.
-	const name = ref.includes(":") ? ref : `${ref}:latest`;
-	return image?.tags.includes(name) === true ? image : undefined;
+	return image?.tags.includes(formatReference(reference)) === true ? image : undefined;
 }

@@ -3,11 +3,12 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { NodebuildError } from "../errors.ts";
 import { openStore, type Store } from "../layers/store.ts";
-import type { Layer } from "../layers/types.ts";
+import type { Image, Layer } from "../layers/types.ts";
 import type { Step } from "../plan/types.ts";
 import { socketDir } from "../system/paths.ts";
 import { type Chain, chainOf } from "./chain.ts";
 import { attachConsole } from "./console.ts";
+import { checkHealth } from "./health.ts";
 import { type Running, start } from "./machines.ts";
 import { prepare } from "./prepare.ts";
 import { rootResolver } from "./roots.ts";
@@ -33,10 +34,12 @@ export async function runImage(options: RunOptions): Promise<number> {
 	await using store = await openStore(options.home);
 	const image = await store.images.get(options.image);
 	const exposed = options.publishAll
-		? image.config.exposed.map((port) => {
-				const [number = "", protocol] = port.split("/");
-				return { host: 0, guest: Number(number), protocol: protocol === "udp" ? "udp" : "tcp" } as const;
-			})
+		? image.config.exposed
+				.filter((port) => !port.endsWith("/sctp"))
+				.map((port) => {
+					const [number = "", protocol] = port.split("/");
+					return { host: 0, guest: Number(number), protocol: protocol === "udp" ? "udp" : "tcp" } as const;
+				})
 		: [];
 	const sockets = options.console ? await socketDir() : undefined;
 	await using _sockets = { [Symbol.asyncDispose]: async () => removeFolder(sockets) };
@@ -58,18 +61,22 @@ export async function runImage(options: RunOptions): Promise<number> {
 	});
 	for (const [port, host] of up.machine.ports)
 		options.emit({ type: "info", message: `127.0.0.1:${host} is forwarded to port ${port} of the machine` });
-	return await use(up, options);
+	return await use(up, image, options);
 }
 
 async function removeFolder(path: string | undefined): Promise<void> {
 	if (path !== undefined) await rm(path, { recursive: true, force: true });
 }
 
-async function use({ machine }: Running, options: RunOptions): Promise<number> {
+async function use({ machine }: Running, { config }: Image, options: RunOptions): Promise<number> {
 	if (options.command !== undefined && options.command.length > 0) {
 		const { stdout, stderr } = process;
+		const { env, workdir: cwd, user } = config;
 		const { status } = await machine.guest.exec({
 			argv: options.command,
+			env,
+			cwd,
+			user,
 			signal: options.signal,
 			onStdout: (data) => stdout.write(data),
 			onStderr: (data) => stderr.write(data),
@@ -79,6 +86,13 @@ async function use({ machine }: Running, options: RunOptions): Promise<number> {
 	if (options.ssh) return machine.guest.interactive({ argv: LOGIN_SHELL });
 	if (options.console) return attachConsole(machine, options);
 	options.emit({ type: "info", message: "the machine runs; Ctrl-C ends it" });
+	const health = config.healthcheck?.kind === "command" ? config.healthcheck : undefined;
+	if (health !== undefined)
+		checkHealth(machine.guest, config, health, options.signal).then(
+			({ passed, detail }) => options.emit({ type: "info", message: `${passed ? "healthy" : "unhealthy"}: ${detail}` }),
+			// The machine was ended meanwhile.
+			() => undefined,
+		);
 	await Promise.race([machine.gone, aborted(options.signal)]);
 	return 0;
 }

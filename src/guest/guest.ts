@@ -17,6 +17,8 @@ export interface SshGuestOptions {
 	readonly target: SshTarget;
 	/** Resolves when the machine's process has ended: waiting for it any longer is useless. */
 	readonly gone: Promise<void>;
+	/** Whether the kernel said that it crashed. */
+	readonly crashed?: () => Promise<boolean>;
 	/** Milliseconds for the machine to come back after a reboot. */
 	readonly bootTimeout: number;
 	readonly signal?: AbortSignal;
@@ -69,6 +71,7 @@ export class SshGuest implements Guest {
 			});
 		if (result.status !== undefined) return { status: result.status, rebooted: false };
 		await this.reconnect();
+		await this.#requireReboot(options);
 		return { status: 0, rebooted: true };
 	}
 
@@ -132,6 +135,27 @@ export class SshGuest implements Guest {
 		this.#connection.destroy();
 	}
 
+	/** A command whose exit status nobody heard is done only if an orderly reboot ended it. */
+	async #requireReboot(options: ExecOptions): Promise<void> {
+		const before = this.bootId;
+		const answer = await this.#connection.exec("cat /proc/sys/kernel/random/boot_id", {
+			onStdout: (data) => {
+				this.bootId = Buffer.from(data).toString("utf8").trim();
+			},
+		});
+		if (answer.status === undefined) return this.#requireReboot(options);
+		if (this.bootId !== before && (await this.#options.crashed?.()) !== true) return;
+		const command = options.argv.join(" ");
+		throw new NodebuildError({
+			code: "MACHINE_LOST",
+			message:
+				this.bootId === before
+					? `the connection to the machine broke while "${command}" ran; how it ended is not known`
+					: `the machine crashed while "${command}" ran, and booted anew`,
+			hint: "run the build again: it goes on after the last finished step; a step must not end all sshd processes",
+		});
+	}
+
 	async #user(spec: string | undefined): Promise<ResolvedUser | undefined> {
 		if (spec === undefined || spec === "" || spec === "root" || spec === "0") return undefined;
 		return lookUpUser(this, spec);
@@ -163,8 +187,9 @@ async function connectUntil(options: SshGuestOptions): Promise<SshConnection> {
 		if (options.signal?.aborted === true) throw new NodebuildError({ code: "INTERRUPTED", message: "interrupted" });
 		if (over) throw processGone();
 		try {
-			return await SshConnection.connect(options.target, 15_000);
+			return await SshConnection.connect(options.target, 15_000, options.signal);
 		} catch (error) {
+			if (error instanceof NodebuildError) throw error;
 			last = error;
 			await new Promise((resolve) => setTimeout(resolve, RETRY));
 		}

@@ -41,6 +41,11 @@ export async function settle(guest: SshGuest, signal?: AbortSignal): Promise<voi
 	}
 }
 
+/** Remember which boot this is, so that a later one is noticed. */
+export async function noteBoot(guest: SshGuest): Promise<void> {
+	guest.bootId = (await guest.script("cat /proc/sys/kernel/random/boot_id")).trim();
+}
+
 async function goneDown(guest: SshGuest): Promise<void> {
 	let timer: NodeJS.Timeout | undefined;
 	const timeout = new Promise<"timeout">((resolve) => {

@@ -65,13 +65,23 @@ export class SshConnection {
 		return this.#open;
 	}
 
-	/** @throws Error when nothing answers within `timeout` milliseconds, or another host key is shown. */
-	static connect(target: SshTarget, timeout: number): Promise<SshConnection> {
+	/** @throws Error when nothing answers within `timeout` milliseconds, another host key is shown, or the signal fires. */
+	static connect(target: SshTarget, timeout: number, signal?: AbortSignal): Promise<SshConnection> {
 		const client = new ssh2.Client();
 		const expected = target.hostKey.split(" ")[1] ?? "";
 		return new Promise((resolve, reject) => {
 			const connection = new SshConnection(client);
-			client.once("ready", () => resolve(connection));
+			const abort = (): void => {
+				client.destroy();
+				reject(interrupted());
+			};
+			if (signal?.aborted === true) return reject(interrupted());
+			signal?.addEventListener("abort", abort, { once: true });
+			connection.closed.then(() => signal?.removeEventListener("abort", abort));
+			client.once("ready", () => {
+				signal?.removeEventListener("abort", abort);
+				resolve(connection);
+			});
 			client.once("error", (error) => {
 				client.destroy();
 				reject(error);
@@ -100,7 +110,13 @@ export class SshConnection {
 		const channel = await new Promise<ClientChannel | undefined>((resolve, reject) => {
 			if (!this.#open) return resolve(undefined);
 			this.closed.then(() => resolve(undefined));
+			// A guest that hangs does not answer: the wait for the channel must be abortable too.
+			const abort = (): void => reject(interrupted());
+			if (options.signal?.aborted === true) return abort();
+			options.signal?.addEventListener("abort", abort, { once: true });
 			const answer = (error: Error | undefined, opened?: ClientChannel): void => {
+				options.signal?.removeEventListener("abort", abort);
+				if (options.signal?.aborted === true) opened?.close();
 				if (error === undefined) resolve(opened);
 				else if (this.#open) reject(lost(error));
 				else resolve(undefined);
@@ -139,6 +155,10 @@ export class SshConnection {
 	}
 }
 
+function interrupted(): NodebuildError {
+	return new NodebuildError({ code: "INTERRUPTED", message: "interrupted" });
+}
+
 function lost(cause: unknown): NodebuildError {
 	return new NodebuildError({
 		code: "MACHINE_LOST",
@@ -170,7 +190,7 @@ function follow(channel: ClientChannel, options: ChannelOptions): Promise<Channe
 		const abort = (): void => {
 			channel.close();
 			clearTimeout(timer);
-			reject(new NodebuildError({ code: "INTERRUPTED", message: "interrupted" }));
+			reject(interrupted());
 		};
 		if (options.signal?.aborted === true) return abort();
 		options.signal?.addEventListener("abort", abort, { once: true });

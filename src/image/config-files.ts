@@ -48,15 +48,18 @@ export function configScript(config: ImageConfig): string {
 	].join("");
 }
 
+/** pam_env cuts at "#", strips quotes, joins after a backslash: such values are for profile.d alone. */
+const PAM_ENV_SAYS = /^(?!["'])[^#\n]*(?<!["'\\\s])$/;
+
 function environmentFiles(variables: ImageConfig["env"]): string[] {
-	// pam_env takes a line as it is: a value with a line break cannot be said there.
-	const lines = variables.filter(([, value]) => !value.includes("\n")).map(([name, value]) => `${name}=${value}`);
+	const lines = variables.filter(([, value]) => PAM_ENV_SAYS.test(value)).map(([name, value]) => `${name}=${value}`);
 	const block = [BEGIN, ...lines, END].join("\n");
 	const shell = variables
 		.filter(([name]) => /^[A-Za-z_]\w*$/.test(name))
 		.map(([name, value]) => `export ${name}=${shellQuote(value)}`);
 	const manager = variables.map(([name, value]) => `DefaultEnvironment=${quoteWord(`${name}=${value}`)}`);
 	return [
+		`[ -z "$(tail -c 1 /etc/environment 2>/dev/null)" ] || echo >> /etc/environment\n`,
 		`cat >> /etc/environment <<'NODEBUILD_END'\n${block}\nNODEBUILD_END\n`,
 		writeFile(PROFILE, `${shell.join("\n")}\n`),
 		writeFile(MANAGER, `[Manager]\n${manager.join("\n")}\n`),

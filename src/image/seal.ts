@@ -17,8 +17,8 @@ export interface SealOptions {
 
 /** Services that write end in their own order; what we stand on runs on. */
 const STOP_SERVICES = `if command -v systemctl >/dev/null; then
-	units=$(systemctl list-units --type=service --state=running --plain --no-legend |
-		sed 's/ .*//' | grep -v -E '^(nodebuild-|dbus|systemd-|user@|getty@|serial-getty@)')
+	units=$(systemctl list-units --type=timer,path,socket,service --state=running,waiting,listening --plain --no-legend |
+		sed 's/ .*//' | grep -v -E '^(nodebuild-sshd|dbus|systemd-|user@|getty@|serial-getty@|init\\.scope)')
 	[ -z "$units" ] || systemctl stop $units
 	systemctl stop systemd-journald.socket systemd-journald-dev-log.socket systemd-journald-audit.socket \\
 		syslog.socket systemd-journald.service systemd-timesyncd.service 2>/dev/null
@@ -62,7 +62,7 @@ find /tmp /var/tmp -xdev -mindepth 1 -delete
 export function sealScript(options: SealOptions): string {
 	return [
 		"set -u\n",
-		`(\nset -e\n${configScript(options.config)}) || exit 1\n`,
+		`(\nset -e\n${configScript(options.config)})\n[ $? -eq 0 ] || exit 1\n`,
 		STOP_SERVICES,
 		CLEAN,
 		...options.buildFiles.map((file) => `rm -f ${file}\nrmdir ${file.slice(0, file.lastIndexOf("/"))} 2>/dev/null\n`),

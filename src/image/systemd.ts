@@ -55,6 +55,8 @@ export function entrypointUnit(config: ImageConfig): string | undefined {
 		"Type=simple",
 		// A program without a slash is looked up in the image's PATH, as Docker does.
 		`ExecStart=/usr/bin/env -- ${argv.map(commandWord).join(" ")}`,
+		// Services of root have no HOME; a container's main process has.
+		...(user === "" && !config.env.some(([name]) => name === "HOME") ? ['Environment="HOME=/root"'] : []),
 		...config.env.map(([name, value]) => `Environment=${quoteWord(`${name}=${value}`)}`),
 		`WorkingDirectory=${config.workdir.replaceAll("%", "%%")}`,
 		...(user === "" ? [] : [`User=${user}`]),

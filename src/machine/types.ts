@@ -48,13 +48,16 @@ export interface Machine {
 	 * done so during a step, is waited for.
 	 */
 	settle(signal?: AbortSignal): Promise<void>;
-	/** Why the machine stopped by itself (the host's disk is full), when it did. */
+	/** Why the machine stopped by itself (the host's disk is full, a step powered it off), when it did. */
 	readonly failure: NodebuildError | undefined;
 	/** Freeze the disk as it is (the guest has been synced) and go on in a new overlay over `nextBackingName`. */
 	freeze(nextBackingName: string): Promise<FrozenDisk>;
 	/** Wait for the guest to power itself off after an orderly request; then the process is gone. */
 	powerOff(): Promise<void>;
-	/** End QEMU in an orderly way without asking the guest; what it wrote is in the overlay's file. */
+	/**
+	 * End QEMU in an orderly way without asking the guest; what it wrote is in the overlay's file.
+	 * @throws NodebuildError `failure`, when the machine had stopped by itself.
+	 */
 	quit(): Promise<void>;
 	/** End the machine now, whatever it does. The overlay's data so far is in its file. */
 	kill(): Promise<void>;

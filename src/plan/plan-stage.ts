@@ -43,6 +43,7 @@ export async function planStage(resolved: ResolvedStage, context: StageContext):
 		state = lowered.state;
 		steps.push({
 			stage: node.index,
+			...(node.name === undefined ? {} : { stageName: node.name }),
 			index: index + 1,
 			count: node.commands.length,
 			title: lowered.title,

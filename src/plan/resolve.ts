@@ -18,6 +18,8 @@ export function targetStage(input: PlanInput, graph: Graph): number {
 	if (input.target === undefined || input.target === "") return graph.nodes.length - 1;
 	const stage = graph.names.get(input.target.toLowerCase());
 	if (stage !== undefined) return stage;
+	// A number counts the stages from 0, as in COPY --from (BuildKit: instructions.HasStage).
+	if (/^\d+$/.test(input.target) && graph.nodes[Number(input.target)] !== undefined) return Number(input.target);
 	const names = graph.nodes.flatMap(({ name }) => (name === undefined ? [] : [name]));
 	const similar = nearest(input.target, names);
 	throw new NodebuildError({

@@ -102,6 +102,8 @@ export type Effect =
 export interface Step {
 	/** "web 3/7" style position: stage name or number, index from 1 and count within the stage. */
 	readonly stage: number;
+	/** Name of the stage, where it has one. */
+	readonly stageName?: string;
 	readonly index: number;
 	readonly count: number;
 	/** Instruction after expansion, for people: "RUN apt-get update". */

@@ -23,6 +23,8 @@ export interface Environment {
 	readonly noColor: boolean;
 	/** CI is set to anything but "", "0" or "false". */
 	readonly ci: boolean;
+	/** Folders of PATH. */
+	readonly searchPath: readonly string[];
 	/** XDG_RUNTIME_DIR, when it is an absolute path. */
 	readonly runtimeDir?: string;
 	/** TMPDIR, else /tmp. */
@@ -88,6 +90,7 @@ export function readEnvironment(variables: Variables = process.env): Environment
 		},
 		noColor: text(variables, "NO_COLOR") !== undefined,
 		ci: ci !== undefined && ci !== "0" && ci.toLowerCase() !== "false",
+		searchPath: (variables.PATH ?? "").split(":").filter((folder) => folder !== ""),
 		...optional("runtimeDir", absolute(variables, "XDG_RUNTIME_DIR")),
 		tempDir: absolute(variables, "TMPDIR") ?? tmpdir(),
 		userHome,

@@ -32,10 +32,10 @@ function title(text: string): string {
 	return cleanLine(oneLine(text)).replaceAll("\t", " ");
 }
 
-/** "[3/7] RUN apt-get update"; in a later stage "[stage-1 3/7] ...". */
+/** "[3/7] RUN apt-get update"; in a named stage "[web 3/7] ...", in a later one without a name "[stage-1 3/7] ...". */
 function stepName(step: Step): string {
-	const stage = step.stage === 0 ? "" : `stage-${step.stage} `;
-	return `[${stage}${step.index}/${step.count}] ${title(step.title)}`;
+	const stage = step.stageName ?? (step.stage === 0 ? "" : `stage-${step.stage}`);
+	return `[${stage === "" ? "" : `${stage} `}${step.index}/${step.count}] ${title(step.title)}`;
 }
 
 export function stepId(step: Step): string {

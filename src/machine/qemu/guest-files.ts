@@ -133,6 +133,8 @@ const FIRST_BOOT_BUILD = `${FIND_TOOLS}
 mkdir -p ${GENERATOR_PATH.slice(0, GENERATOR_PATH.lastIndexOf("/"))}
 tar -xOf "$disk" generator > ${GENERATOR_PATH}
 chmod 755 ${GENERATOR_PATH}
+# /tmp belongs to the layers: on the disk, as it will be from the second boot on
+if grep -q '^[^ ]* /tmp tmpfs ' /proc/mounts; then umount -l /tmp; chmod 1777 /tmp; fi
 systemctl daemon-reload
 systemctl stop --no-block ${DISTURBING.filter((unit) => unit !== "tmp.mount").join(" ")} 2>/dev/null
 systemctl start --no-block ${UNIT_NAME}

@@ -1,7 +1,7 @@
 /** A running QEMU process as a Machine. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { NodebuildError } from "../../errors.ts";
+import { messageOf, NodebuildError } from "../../errors.ts";
 import { settle } from "../../guest/reboot.ts";
 import type { SshGuest } from "../../guest/guest.ts";
 import { createOverlay } from "../../layers/qcow2.ts";
@@ -31,16 +31,20 @@ export class QemuMachine implements Machine {
 	failure: NodebuildError | undefined;
 	#guest: SshGuest | undefined;
 	#overlay = 0;
+	/** We ended it ourselves. */
+	#ending = false;
 
 	constructor(options: QemuMachineOptions) {
 		this.#options = options;
 		options.qmp.onEvent(({ event, data }) => {
+			if (event === "SHUTDOWN" && data.guest === true) this.failure ??= poweredOff();
 			if (event !== "BLOCK_IO_ERROR") return;
-			this.failure = blockError(data);
+			this.failure ??= blockError(data);
 			options.process.kill("SIGKILL");
 		});
-		this.gone = options.process.exited.then(() => {
+		this.gone = options.process.exited.then(({ status, signal }) => {
 			this.ended = true;
+			if (!this.#ending) this.failure ??= qemuEnded(status, signal);
 		});
 	}
 
@@ -92,27 +96,36 @@ export class QemuMachine implements Machine {
 		const next = `disk-${this.#overlay + 1}`;
 		const file = join(folder, `${next}.qcow2`);
 		await createOverlay({ file, backingName: nextBackingName, backingFormat: "qcow2", virtualSize });
-		await qmp.execute("blockdev-add", { ...diskNodeOptions(next, file), backing: null });
 		const start = performance.now();
-		// Drains requests, flushes the old overlay's metadata and switches, all in one.
-		await qmp.execute("blockdev-snapshot", { node: from, overlay: next });
+		try {
+			await qmp.execute("blockdev-add", { ...diskNodeOptions(next, file), backing: null });
+			// Drains requests, flushes the old overlay's metadata and switches, all in one.
+			await qmp.execute("blockdev-snapshot", { node: from, overlay: next });
+		} catch (error) {
+			if (/No space left on device/.test(messageOf(error))) throw blockError({ nospace: true }, error);
+			throw error;
+		}
 		this.#overlay += 1;
 		return { file: frozen, stopped: performance.now() - start };
 	}
 
 	async powerOff(): Promise<void> {
+		this.#ending = true;
 		const timer = setTimeout(() => this.#options.process.kill("SIGKILL"), POWER_OFF_TIMEOUT);
 		await this.gone;
 		clearTimeout(timer);
 	}
 
 	async quit(): Promise<void> {
+		this.#ending = true;
 		// QEMU flushes its caches before it ends; an error means that it has ended already.
 		await this.#options.qmp.execute("quit").catch(() => undefined);
 		await this.gone;
+		if (this.failure !== undefined) throw this.failure;
 	}
 
 	async kill(): Promise<void> {
+		this.#ending = true;
 		this.#guest?.abandon();
 		this.#options.process.kill("SIGKILL");
 		await this.gone;
@@ -125,7 +138,7 @@ export class QemuMachine implements Machine {
 }
 
 /** QEMU stops a guest whose disk file cannot be written (werror=enospc); it could only wait. */
-function blockError(data: Readonly<Record<string, unknown>>): NodebuildError {
+function blockError(data: Readonly<Record<string, unknown>>, cause?: unknown): NodebuildError {
 	const full = data.nospace === true;
 	return new NodebuildError({
 		code: full ? "HOST_DISK_FULL" : "MACHINE_LOST",
@@ -135,6 +148,26 @@ function blockError(data: Readonly<Record<string, unknown>>): NodebuildError {
 		hint: full
 			? 'free some space ("nodebuild prune" removes layers that no image needs), then run the build again: it goes on after the last finished step'
 			: "look at the host's disk and its kernel log",
+		cause,
+	});
+}
+
+function poweredOff(): NodebuildError {
+	return new NodebuildError({
+		code: "MACHINE_LOST",
+		message: "the machine was powered off from within",
+		hint: "a step may reboot the machine, but must not power it off: nodebuild does that once the image is done",
+	});
+}
+
+function qemuEnded(status: number | undefined, signal: string | undefined): NodebuildError {
+	return new NodebuildError({
+		code: "MACHINE_LOST",
+		message: `the machine's QEMU process ended: ${signal === undefined ? `exit status ${status}` : `killed by ${signal}`}`,
+		hint:
+			signal === "SIGKILL"
+				? "the kernel kills processes when the host's memory is short (see dmesg): give machines less with --memory"
+				: "run the build again: it goes on after the last finished step",
 	});
 }
 

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { NodebuildError } from "../../errors.ts";
 import { SshGuest } from "../../guest/guest.ts";
+import { noteBoot } from "../../guest/reboot.ts";
 import { type ReadinessWarning, waitUntilReady } from "../../guest/readiness.ts";
 import { generateKeyPair } from "../../guest/ssh.ts";
 import { createOverlay } from "../../layers/qcow2.ts";
@@ -83,10 +84,12 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
 		const guest = await SshGuest.connect({
 			target: { host: "127.0.0.1", port: machine.managementPort, key: client.private, hostKey: host.public },
 			gone: machine.gone,
+			crashed: async () => (await machine.consoleTail(500)).some((line) => line.includes("Kernel panic")),
 			bootTimeout: BOOT_TIMEOUT[options.accelerator],
 			...(options.signal === undefined ? {} : { signal: options.signal }),
 		});
 		machine.attachGuest(guest);
+		await noteBoot(guest);
 		options.onNote?.(options.firstBoot ? "waiting for cloud-init" : "waiting for the system");
 		for (const warning of await waitUntilReady(guest, options.firstBoot)) options.onWarning?.(warning);
 		return machine;
