@@ -120,6 +120,8 @@ export async function convert(src: string, dst: string, options: ConvertOptions)
 		for (const [, percent] of text.matchAll(/\((\d+(?:\.\d+)?)\/100%\)/g)) onProgress?.(Number(percent) / 100);
 	};
 	await qemuImg(args, dst, {
+		// Long, and it ignores a broken pipe: it would go on writing for nobody.
+		leashed: true,
 		...(onProgress === undefined ? {} : { onOutput }),
 		...(signal === undefined ? {} : { signal }),
 	});

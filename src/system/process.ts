@@ -14,6 +14,8 @@ export interface RunOptions {
 	readonly onLine?: (line: string, stream: "stdout" | "stderr") => void;
 	/** Called with standard output as it comes, not split: for programs that redraw a line with "\r". */
 	readonly onOutput?: (text: string) => void;
+	/** It must not outlive us: the kernel kills it when our process ends for any reason. */
+	readonly leashed?: boolean;
 	/** Debian package that has the tool, for the hint when it is missing. */
 	readonly package?: string;
 }
@@ -23,6 +25,18 @@ export interface RunResult {
 	readonly stdout: string;
 	readonly stderr: string;
 }
+
+/**
+ * A command that the kernel kills when our process ends for any reason (PR_SET_PDEATHSIG through setpriv(1)). We may
+ * have ended before that was arranged: then its parent is another, and it does not begin.
+ */
+function leash(file: string, args: readonly string[]): [string, string[]] {
+	const script = `[ "$PPID" = "$0" ] && exec "$@"`;
+	return ["setpriv", ["--pdeathsig", "KILL", "--", "/bin/sh", "-c", script, String(process.pid), file, ...args]];
+}
+
+/** How sh(1) says that a program does not exist. */
+const SHELL_NOT_FOUND = 127;
 
 /**
  * Run a program to its end. A status other than 0 is a result, not an error.
@@ -39,7 +53,8 @@ export async function run(file: string, args: readonly string[], options: RunOpt
 		...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
 		...(options.timeout === undefined ? {} : { timeout: options.timeout }),
 	};
-	const child = execa(file, [...args], { ...base, encoding: "utf8" });
+	const [program, words] = options.leashed === true ? leash(file, args) : [file, [...args]];
+	const child = execa(program, words, { ...base, encoding: "utf8" });
 	if (options.onOutput !== undefined) {
 		const { onOutput } = options;
 		child.stdout?.on("data", (data) => onOutput(String(data)));
@@ -53,7 +68,8 @@ export async function run(file: string, args: readonly string[], options: RunOpt
 	}
 	const result = await child;
 	if (result.isCanceled) throw new NodebuildError({ code: "INTERRUPTED", message: `${file} was interrupted` });
-	if (result.code === "ENOENT") {
+	const unknown = options.leashed === true && result.exitCode === SHELL_NOT_FOUND;
+	if (result.code === "ENOENT" || unknown) {
 		const pkg = options.package ?? file;
 		throw new NodebuildError({
 			code: "HOST_TOOL_MISSING",
@@ -88,15 +104,15 @@ export interface Companion {
 
 /**
  * Start a program that must not outlive us: the kernel kills it when our process ends for any
- * reason (PR_SET_PDEATHSIG through setpriv(1)). It has a process group of its own, so Ctrl-C in
- * the terminal reaches only us. Standard error goes to `stderrFile`.
+ * reason. It has a process group of its own, so Ctrl-C in the terminal reaches only us. Standard
+ * error goes to `stderrFile`.
  */
 export function startCompanion(
 	file: string,
 	args: readonly string[],
 	options: { readonly stderrFile: string; readonly cwd?: string },
 ): Companion {
-	const child = execa("setpriv", ["--pdeathsig", "KILL", "--", file, ...args], {
+	const child = execa(...leash(file, args), {
 		reject: false,
 		buffer: false,
 		stdin: "pipe",

@@ -1,5 +1,6 @@
 /** Which accelerator really works here: found out by starting a guest, and remembered per host boot. */
-import { readFile, writeFile } from "node:fs/promises";
+import { access, constants, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { NodebuildError } from "../../errors.ts";
 import type { AcceleratorChoice } from "../../system/env.ts";
@@ -87,13 +88,11 @@ async function probe(options: ProbeOptions): Promise<AcceleratorReport> {
 
 /** Undefined when a guest ran; else why not. */
 async function tryKvm(options: ProbeOptions): Promise<string | undefined> {
-	const { mkdtemp, rm, access, constants } = await import("node:fs/promises");
 	try {
 		await access("/dev/kvm", constants.R_OK | constants.W_OK);
 	} catch {
 		return "/dev/kvm is missing or not accessible to this user";
 	}
-	const { tmpdir } = await import("node:os");
 	const folder = await mkdtemp(join(tmpdir(), "nodebuild-probe-"));
 	try {
 		const firmware = join(folder, "probe.bin");
@@ -104,7 +103,7 @@ async function tryKvm(options: ProbeOptions): Promise<string | undefined> {
 				...["-accel", "kvm", "-cpu", "host", "-machine", "q35", "-m", "64", "-nodefaults", "-display", "none"],
 				...["-device", "isa-debug-exit,iobase=0xf4,iosize=1", "-bios", firmware],
 			],
-			{ timeout: 10_000, ...(options.signal === undefined ? {} : { signal: options.signal }) },
+			{ timeout: 10_000, leashed: true, ...(options.signal === undefined ? {} : { signal: options.signal }) },
 		);
 		if (result.status === RAN) return undefined;
 		const said = (result.stderr.trim().split("\n")[0] ?? "").replace(/^\S*qemu\S*: (?:error: )?/, "");

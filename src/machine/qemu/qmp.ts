@@ -71,13 +71,9 @@ export class Qmp {
 	}
 
 	#receive(line: string, greeted: () => void): void {
-		let message: QmpMessage;
-		try {
-			message = JSON.parse(line) as QmpMessage;
-		} catch {
-			return; // not QMP: something QEMU printed while starting
-		}
-		if (message.QMP !== undefined) return greeted();
+		const message = parse(line);
+		if (message?.QMP !== undefined) greeted();
+		if (message === undefined || message.QMP !== undefined) return;
 		if (message.event !== undefined) {
 			const event = { event: message.event, data: message.data ?? {} };
 			for (const listener of this.#listeners) listener(event);
@@ -100,6 +96,16 @@ export class Qmp {
 		this.#closed = true;
 		for (const pending of this.#pending.values()) pending.reject(gone(pending.command));
 		this.#pending.clear();
+	}
+}
+
+/** Undefined for what is not QMP: something that QEMU printed while it started. */
+function parse(line: string): QmpMessage | undefined {
+	try {
+		const message: unknown = JSON.parse(line);
+		return typeof message === "object" && message !== null ? message : undefined;
+	} catch {
+		return undefined;
 	}
 }
 
