@@ -7,6 +7,7 @@ import { BUILD_FILES } from "../machine/build-files.ts";
 import type { Machine } from "../machine/types.ts";
 import type { Chain } from "./chain.ts";
 import { stageOf } from "./chain.ts";
+import { explainLoss } from "./loss.ts";
 import { type Running, start } from "./machines.ts";
 import type { StageContext } from "./stage.ts";
 import { task } from "./task.ts";
@@ -23,10 +24,14 @@ export async function sealImage(
 	return await task(options.emit, "seal the image", async (handle) => {
 		const { machine } = up;
 		const config = stageOf(prepared.plan, prepared.plan.target).config;
-		await machine.guest.script(sealScript({ config, buildFiles: BUILD_FILES }), { signal: options.signal });
-		await machine.guest.script(REMOUNT_SCRIPT, { signal: options.signal });
-		await requireClean(machine);
-		await machine.quit();
+		try {
+			await machine.guest.script(sealScript({ config, buildFiles: BUILD_FILES }), { signal: options.signal });
+			await machine.guest.script(REMOUNT_SCRIPT, { signal: options.signal });
+			await requireClean(machine);
+			await machine.quit();
+		} catch (error) {
+			throw await explainLoss(machine, error);
+		}
 		const record = {
 			version: 1,
 			key: prepared.plan.imageKey,

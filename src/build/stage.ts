@@ -10,6 +10,7 @@ import type { Lock } from "../system/locks.ts";
 import type { Chain } from "./chain.ts";
 import { CommitQueue } from "./commit.ts";
 import { executeStep } from "./execute.ts";
+import { explainLoss } from "./loss.ts";
 import { type Running, start } from "./machines.ts";
 import type { Prepared, RootDisk } from "./prepare.ts";
 import type { BuildOptions } from "./types.ts";
@@ -151,10 +152,16 @@ async function bringUp(chain: Chain, begin: Start, context: StageContext, commit
 		virtualSize,
 	} as const;
 	const begun = performance.now();
-	const { file } = await freeze(running.machine, chain.rootKey);
-	const boot = Math.round(running.bootMilliseconds);
-	commits.add({ ...record, took: { run: 0, freeze: Math.round(performance.now() - begun), boot } }, file);
-	return running;
+	try {
+		const { file } = await freeze(running.machine, chain.rootKey);
+		const boot = Math.round(running.bootMilliseconds);
+		commits.add({ ...record, took: { run: 0, freeze: Math.round(performance.now() - begun), boot } }, file);
+		return running;
+	} catch (error) {
+		const failure = await explainLoss(running.machine, error);
+		await running[Symbol.asyncDispose]();
+		throw failure;
+	}
 }
 
 /** Guest's caches to its disk, then a new overlay; the machine runs on. */
@@ -192,7 +199,7 @@ async function runStep(
 		commits.add({ ...record, virtualSize, took }, file);
 		emit({ type: "step-done", step, milliseconds: run, freezeMilliseconds: took.freeze });
 	} catch (error) {
-		const failure = running.machine.failure ?? error;
+		const failure = await explainLoss(running.machine, error);
 		emit({
 			type: "step-failed",
 			step,

@@ -102,6 +102,7 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
 
 async function explain(error: unknown, machine: QemuMachine, stderrFile: string): Promise<unknown> {
 	if (!(error instanceof NodebuildError) || error.code === "INTERRUPTED") return error;
+	if (machine.failure !== undefined && machine.failure.code !== "MACHINE_LOST") return machine.failure;
 	const said = await readFile(stderrFile, "utf8").catch(() => "");
 	const console = await machine.consoleTail(15);
 	const ended = machine.ended;
