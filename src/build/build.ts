@@ -3,6 +3,7 @@ import { NodebuildError } from "../errors.ts";
 import { openStore, type Store } from "../layers/store.ts";
 import type { Image } from "../layers/types.ts";
 import type { OutputResult } from "../output/types.ts";
+import { whenFull } from "../system/files.ts";
 import { chainOf } from "./chain.ts";
 import { type Prepared, prepare, type RootDisk } from "./prepare.ts";
 import { rootResolver } from "./roots.ts";
@@ -13,17 +14,22 @@ import type { BuildOptions, BuildResult } from "./types.ts";
  * @throws NodebuildError; docs/cli.md lists the codes and their exit statuses.
  */
 export async function build(options: BuildOptions): Promise<BuildResult> {
+	// Many small files are written on the way; whichever one the disk has no room for, the advice is the same.
+	return await whenFull({ path: options.home, action: "go on with the build" }, () => buildIn(options));
+}
+
+async function buildIn(options: BuildOptions): Promise<BuildResult> {
 	const begin = performance.now();
 	await using store = await openStore(options.home);
 	await requireWritableOutputs(options);
 	const prepared = await prepare(options, store, rootResolver(options, store));
 	const known = await unchanged(prepared, options, store);
-	const image = known ?? (await make(prepared, options, store));
+	const { image, cached } = known === undefined ? await make(prepared, options, store) : { image: known, cached: true };
 	const outputs = await writeOutputs(image, options);
 	const verification = options.verify ? await verify(image, options, store) : undefined;
 	return {
 		image,
-		cached: known !== undefined,
+		cached,
 		outputs,
 		milliseconds: Math.round(performance.now() - begin),
 		...(verification === undefined ? {} : { verification }),
@@ -40,13 +46,25 @@ async function unchanged(prepared: Prepared, options: BuildOptions, store: Store
 	return options.tags.length === 0 ? image : ((await store.images.findByKey(image.key)) ?? image);
 }
 
-async function make(prepared: Prepared, options: BuildOptions, store: Store): Promise<Image> {
+/** Two builds of the same image do it once: the second waits, and takes what the first has made. */
+async function make(
+	prepared: Prepared,
+	options: BuildOptions,
+	store: Store,
+): Promise<{ readonly image: Image; readonly cached: boolean }> {
+	await using _lock = await store.lock(`image:${prepared.plan.imageKey}`, {
+		signal: options.signal,
+		onWait: ({ pid }) =>
+			options.emit({ type: "info", message: `another build (process ${pid}) is making this image; waiting for it` }),
+	});
+	const meanwhile = await unchanged(prepared, options, store);
+	if (meanwhile !== undefined) return { image: meanwhile, cached: true };
 	const { runChain } = await import("./stage.ts");
 	const { sealImage } = await import("./seal.ts");
 	const chain = chainOf(prepared.plan, prepared.plan.target);
 	const context = { options, store, prepared, root: rootOf(prepared) };
 	const { layer, running } = await runChain(chain, context);
-	return sealImage(chain, layer, running, context);
+	return { image: await sealImage(chain, layer, running, context), cached: false };
 }
 
 export function rootOf(prepared: Prepared): RootDisk {

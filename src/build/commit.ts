@@ -13,7 +13,7 @@ export class CommitQueue {
 		this.#store = store;
 	}
 
-	/** Parents before children; a failure is thrown by the next call of `settled`. */
+	/** Parents before children; a failure is thrown by `settled`. */
 	add(record: NewLayer, file: string): void {
 		this.#tail = this.#tail.then(async () => {
 			if (this.#failure !== undefined) return;
@@ -36,11 +36,6 @@ export class CommitQueue {
 	/** @throws what the first failed commit threw. */
 	async settled(): Promise<void> {
 		await this.#tail;
-		if (this.#failure !== undefined) throw this.#failure;
-	}
-
-	/** A failure that is known by now. */
-	check(): void {
 		if (this.#failure !== undefined) throw this.#failure;
 	}
 }

@@ -183,7 +183,6 @@ async function runStep(
 	const elapsed = (): number => Math.round(performance.now() - begun);
 	emit({ type: "step-start", step });
 	try {
-		commits.check();
 		await executeStep(step, {
 			guest: running.machine.guest,
 			signal,
@@ -191,6 +190,8 @@ async function runStep(
 			copyOf: (request) => prepared.copyOf(request),
 		});
 		const run = elapsed();
+		// The layers below are in the store by now, or were not stored for a reason: a kill loses one finished step at most.
+		await commits.settled();
 		const { file } = await freeze(running.machine, step.key);
 		const took = { run, freeze: elapsed() - run };
 		const virtualSize = Math.max(options.diskSize, root.virtualSize);

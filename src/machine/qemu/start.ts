@@ -46,7 +46,7 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
 	const client = generateKeyPair("nodebuild");
 	const host = generateKeyPair("nodebuild-host");
 	const disk = join(folder, "disk-0.qcow2");
-	const [seed, tools] = await Promise.all([
+	const [seed, tools] = await allDone([
 		writeSeed(folder, {
 			purpose: options.purpose,
 			instance: "nodebuild-1",
@@ -98,6 +98,14 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
 		await machine.kill();
 		throw failure;
 	}
+}
+
+/** As Promise.all, but nothing is at work any more when it rejects: the folder is about to be removed. */
+async function allDone<T extends readonly Promise<unknown>[]>(
+	work: readonly [...T],
+): Promise<{ [K in keyof T]: Awaited<T[K]> }> {
+	await Promise.allSettled(work);
+	return Promise.all(work);
 }
 
 async function explain(error: unknown, machine: QemuMachine, stderrFile: string): Promise<unknown> {
