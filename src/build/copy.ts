@@ -55,9 +55,8 @@ async function resolveOwner(guest: Guest, chown: string | undefined): Promise<Ow
 	if (chown === undefined) return { uid: 0, gid: 0 };
 	const { passwd, group } = await readAccounts(guest);
 	const { uid, gid } = resolveUser(chown, passwd, group);
-	// Docker: a number without a group owns as user and group.
-	const alone = /^\d+$/.test(chown) && !passwd.split("\n").some((line) => line.split(":")[2] === chown);
-	return { uid, gid: alone ? uid : gid };
+	// BuildKit: a number without a group owns as user and group, whether or not an entry has it.
+	return { uid, gid: /^\d+:?$/.test(chown) ? uid : gid };
 }
 
 async function lookAt(guest: Guest, dest: string): Promise<{ dest: string; destIsDirectory: boolean }> {

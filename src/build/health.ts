@@ -20,7 +20,7 @@ export async function checkHealth(
 ): Promise<{ passed: boolean; detail: string }> {
 	const { command } = check;
 	const argv = command.form === "exec" ? command.argv : [...(config.shell ?? ["/bin/sh", "-c"]), command.script];
-	const timeout = (check.timeout ?? 0) / MILLISECOND || DEFAULTS.timeout;
+	const timeout = Math.ceil((check.timeout ?? 0) / MILLISECOND) || DEFAULTS.timeout;
 	const interval = (check.interval ?? 0) / MILLISECOND || DEFAULTS.interval;
 	const patience = (check.startPeriod ?? 0) / MILLISECOND + interval * (check.retries || DEFAULTS.retries);
 	const end = Date.now() + patience;

@@ -10,7 +10,8 @@ export interface Accounts {
 }
 
 export async function readAccounts(guest: Pick<Guest, "script">): Promise<Accounts> {
-	const files = await guest.script(`cat /etc/passwd; printf '${SEPARATOR.trim()}\\n'; cat /etc/group`);
+	// A machine without one of them has no names of that kind, as in Docker.
+	const files = await guest.script(`cat /etc/passwd; printf '${SEPARATOR.trim()}\\n'; cat /etc/group || :`);
 	const [passwd = "", group = ""] = files.split(SEPARATOR);
 	return { passwd, group };
 }

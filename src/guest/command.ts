@@ -30,9 +30,14 @@ export function commandLine(command: GuestCommand): string {
 		...["/bin/sh", "-c", 'cd "$1" || exit 125; umask 022; shift; exec "$@"', "sh", command.cwd],
 		...identity(command.user),
 		...["env", "-i", ...command.env.map(([name, text]) => `${name}=${text}`)],
-		...command.argv,
+		...program(command.argv),
 	];
 	return `${words.map(quote).join(" ")}${command.stdin ? "" : " </dev/null"}`;
+}
+
+/** env(1) takes a first word with "=" for one more variable; nice(1) changes nothing and runs it. */
+function program(argv: readonly string[]): readonly string[] {
+	return argv[0]?.includes("=") === true ? ["nice", "-n", "0", ...argv] : argv;
 }
 
 function identity(user: ResolvedUser | undefined): string[] {

@@ -1,10 +1,12 @@
 /** A guest over SSH, with the reboots that a Nodefile's own steps cause. */
 import { messageOf, NodebuildError } from "../errors.ts";
+import { readEnvironment } from "../system/env.ts";
 import { lookUpUser } from "./accounts.ts";
 import { commandLine } from "./command.ts";
 import { SshConnection, type SshTarget } from "./ssh.ts";
+import type { RebootingGuest } from "./reboot.ts";
 import { attachTerminal } from "./terminal.ts";
-import type { CapturedResult, ExecOptions, ExecResult, Guest } from "./types.ts";
+import type { CapturedResult, ExecOptions, ExecResult } from "./types.ts";
 import type { ResolvedUser } from "./users.ts";
 
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -24,7 +26,7 @@ export interface SshGuestOptions {
 	readonly signal?: AbortSignal;
 }
 
-export class SshGuest implements Guest {
+export class SshGuest implements RebootingGuest {
 	readonly #options: SshGuestOptions;
 	/** The guest's boot id when it was last settled. */
 	bootId: string | undefined;
@@ -102,7 +104,8 @@ export class SshGuest implements Guest {
 
 	async interactive(options: Pick<ExecOptions, "argv" | "env" | "cwd" | "user">): Promise<number> {
 		const user = await this.#user(options.user);
-		const env = [...(options.env ?? OUR_ENV), ["TERM", process.env.TERM ?? "xterm"] as const];
+		const { term = "xterm" } = readEnvironment();
+		const env = [...(options.env ?? OUR_ENV), ["TERM", term] as const];
 		const command = commandLine({
 			argv: options.argv,
 			env,
@@ -111,7 +114,7 @@ export class SshGuest implements Guest {
 			stdin: true,
 			...(user === undefined ? {} : { user }),
 		});
-		return attachTerminal(this.#connection, command);
+		return attachTerminal(this.#connection, command, term);
 	}
 
 	/** Wait until the guest is up again: after a reboot, or when the connection broke. */

@@ -1,7 +1,17 @@
 /** Guests that reboot because a step asked for it. */
 import { NodebuildError } from "../errors.ts";
-import type { SshGuest } from "./guest.ts";
 import { waitUntilReady } from "./readiness.ts";
+import type { Guest } from "./types.ts";
+
+/** A guest that may go down and come back. */
+export interface RebootingGuest extends Guest {
+	/** Its boot id when it was last settled. */
+	bootId: string | undefined;
+	/** Resolves when the connection is gone; a guest that shuts down ends it. */
+	readonly disconnected: Promise<void>;
+	/** Wait until it is up again. */
+	reconnect(): Promise<void>;
+}
 
 /** Tells the boot, whether a shutdown is under way, and writes all caches to the disk. */
 const SETTLE = `sync
@@ -16,7 +26,7 @@ const SHUTDOWN_TIMEOUT = 180_000;
  * synced anew.
  * @throws NodebuildError MACHINE_LOST when it powered itself off instead, MACHINE_NOT_READY when it does not come back.
  */
-export async function settle(guest: SshGuest, signal?: AbortSignal): Promise<void> {
+export async function settle(guest: RebootingGuest, signal?: AbortSignal): Promise<void> {
 	for (;;) {
 		const result = await guest.capture({
 			argv: ["/bin/sh", "-s"],
@@ -42,11 +52,11 @@ export async function settle(guest: SshGuest, signal?: AbortSignal): Promise<voi
 }
 
 /** Remember which boot this is, so that a later one is noticed. */
-export async function noteBoot(guest: SshGuest): Promise<void> {
+export async function noteBoot(guest: RebootingGuest): Promise<void> {
 	guest.bootId = (await guest.script("cat /proc/sys/kernel/random/boot_id")).trim();
 }
 
-async function goneDown(guest: SshGuest): Promise<void> {
+async function goneDown(guest: RebootingGuest): Promise<void> {
 	let timer: NodeJS.Timeout | undefined;
 	const timeout = new Promise<"timeout">((resolve) => {
 		timer = setTimeout(() => resolve("timeout"), SHUTDOWN_TIMEOUT);

@@ -171,10 +171,15 @@ const SIGNALS: Readonly<Record<string, number>> = {
 	HUP: 1,
 	INT: 2,
 	QUIT: 3,
+	ILL: 4,
 	ABRT: 6,
+	FPE: 8,
 	KILL: 9,
+	USR1: 10,
 	SEGV: 11,
+	USR2: 12,
 	PIPE: 13,
+	ALRM: 14,
 	TERM: 15,
 };
 
@@ -224,6 +229,8 @@ function feed(channel: ClientChannel, stdin: ChannelOptions["stdin"], reject: (e
 			channel.close();
 			reject(error);
 		});
+		// A command may end before it has read everything.
+		channel.once("close", () => stdin.destroy());
 		stdin.pipe(channel);
 	}
 }

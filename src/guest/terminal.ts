@@ -2,10 +2,10 @@
 import type { SshConnection } from "./ssh.ts";
 
 /** Resolves with the command's exit status once it has ended. */
-export async function attachTerminal(connection: SshConnection, command: string): Promise<number> {
+export async function attachTerminal(connection: SshConnection, command: string, term: string): Promise<number> {
 	const { stdin, stdout } = process;
 	const size = (): { rows: number; cols: number } => ({ rows: stdout.rows ?? 24, cols: stdout.columns ?? 80 });
-	const channel = await connection.terminal(command, { ...size(), term: process.env.TERM ?? "xterm" });
+	const channel = await connection.terminal(command, { ...size(), term });
 	const resize = (): void => {
 		const { rows, cols } = size();
 		channel.setWindow(rows, cols, 0, 0);

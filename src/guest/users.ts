@@ -1,6 +1,7 @@
 /**
  * USER as Docker resolves it (moby/sys/user GetExecUser): names from the guest's own /etc/passwd
- * and /etc/group; a number that no entry has is taken as it is, with group 0.
+ * and /etc/group; a number is always an id, never a name, and one that no entry has is taken as it
+ * is, with group 0.
  */
 import { NodebuildError } from "../errors.ts";
 
@@ -12,6 +13,8 @@ export interface ResolvedUser {
 }
 
 const NUMBER = /^\d+$/;
+/** Docker refuses what an int32 cannot say. */
+const LARGEST = 2 ** 31 - 1;
 
 function entries(text: string): string[][] {
 	return text
@@ -24,9 +27,10 @@ function entries(text: string): string[][] {
 export function resolveUser(spec: string, passwd: string, group: string): ResolvedUser {
 	const [userPart = "", groupPart] = spec.split(":", 2);
 	const wanted = userPart === "" ? "0" : userPart;
-	const account = entries(passwd).find(([name, , uid]) => name === wanted || (NUMBER.test(wanted) && uid === wanted));
-	if (account === undefined && !NUMBER.test(wanted)) throw unknown("user", wanted, "passwd");
-	const uid = Number(account?.[2] ?? wanted);
+	const id = idOf("user", wanted);
+	const account = entries(passwd).find(([name, , uid]) => (id === undefined ? name === wanted : Number(uid) === id));
+	if (account === undefined && id === undefined) throw unknown("user", wanted, "passwd");
+	const uid = id ?? Number(account?.[2]);
 	const home = account?.[5] === undefined || account[5] === "" ? "/" : account[5];
 	if (groupPart !== undefined && groupPart !== "") {
 		return { uid, gid: resolveGroup(groupPart, group), groups: [], home };
@@ -43,10 +47,23 @@ export function resolveUser(spec: string, passwd: string, group: string): Resolv
 
 /** @throws NodebuildError STEP_FAILED for a name that the guest does not have. */
 export function resolveGroup(wanted: string, group: string): number {
-	const row = entries(group).find(([name, , gid]) => name === wanted || (NUMBER.test(wanted) && gid === wanted));
+	const id = idOf("group", wanted);
+	if (id !== undefined) return id;
+	const row = entries(group).find(([name]) => name === wanted);
 	if (row !== undefined) return Number(row[2]);
-	if (NUMBER.test(wanted)) return Number(wanted);
 	throw unknown("group", wanted, "group");
+}
+
+/** Undefined for a name. */
+function idOf(what: string, text: string): number | undefined {
+	if (!NUMBER.test(text)) return undefined;
+	const id = Number(text);
+	if (id <= LARGEST) return id;
+	throw new NodebuildError({
+		code: "STEP_FAILED",
+		message: `expected a ${what} id between 0 and ${LARGEST}, got ${text}`,
+		hint: `name a ${what} that the machine has, or a smaller number`,
+	});
 }
 
 function unknown(what: string, name: string, file: string): NodebuildError {

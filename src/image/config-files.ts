@@ -1,6 +1,6 @@
 /** An image's configuration as files of the guest. Pure: the script that writes them is the result. */
 import { EMPTY_CONFIG, type ImageConfig } from "../plan/types.ts";
-import { entrypointUnit, quoteWord } from "./systemd.ts";
+import { entrypointUnit, numbersOf, quoteWord } from "./systemd.ts";
 
 export const ENTRYPOINT_UNIT = "nodebuild-entrypoint.service";
 const UNIT_FILE = `/etc/systemd/system/${ENTRYPOINT_UNIT}`;
@@ -10,9 +10,15 @@ const MANAGER = "/etc/systemd/system.conf.d/50-nodebuild-env.conf";
 const BEGIN = "# begin: ENV of the Nodefile";
 const END = "# end: ENV of the Nodefile";
 
-/** A heredoc that writes `content` as it is. */
+/** A heredoc that writes or appends `content` as it is; no line of it can end the heredoc. */
+function heredoc(redirection: ">" | ">>", path: string, content: string): string {
+	let end = "NODEBUILD_END";
+	while (content.includes(end)) end += "_";
+	return `cat ${redirection} ${path} <<'${end}'\n${content}${content.endsWith("\n") ? "" : "\n"}${end}\n`;
+}
+
 function writeFile(path: string, content: string): string {
-	return `mkdir -p ${path.slice(0, path.lastIndexOf("/"))}\ncat > ${path} <<'NODEBUILD_END'\n${content}${content.endsWith("\n") ? "" : "\n"}NODEBUILD_END\n`;
+	return `mkdir -p ${path.slice(0, path.lastIndexOf("/"))}\n${heredoc(">", path, content)}`;
 }
 
 function shellQuote(text: string): string {
@@ -33,7 +39,7 @@ function ownVariables(config: ImageConfig): ImageConfig["env"] {
  */
 export function configScript(config: ImageConfig): string {
 	const variables = ownVariables(config);
-	const unit = entrypointUnit(config);
+	const unit = unitFile(config);
 	return [
 		`rm -f ${PROFILE} ${MANAGER} ${UNIT_FILE} ${WANTS_LINK}\n`,
 		`if [ -f /etc/environment ]; then sed -i '/^${BEGIN}$/,/^${END}$/d' /etc/environment; fi\n`,
@@ -42,7 +48,7 @@ export function configScript(config: ImageConfig): string {
 			? []
 			: [
 					'command -v systemctl >/dev/null || { echo "CMD and ENTRYPOINT need systemd in the image" >&2; exit 1; }\n',
-					writeFile(UNIT_FILE, unit),
+					unit,
 					`mkdir -p ${WANTS_LINK.slice(0, WANTS_LINK.lastIndexOf("/"))}\nln -s ${UNIT_FILE} ${WANTS_LINK}\n`,
 				]),
 	].join("");
@@ -50,6 +56,18 @@ export function configScript(config: ImageConfig): string {
 
 /** pam_env cuts at "#", strips quotes, joins after a backslash: such values are for profile.d alone. */
 const PAM_ENV_SAYS = /^(?!["'])[^#\n]*(?<!["'\\\s])$/;
+
+function unitFile(config: ImageConfig): string | undefined {
+	const unit = entrypointUnit(config);
+	const numbers = numbersOf(config.user);
+	const unlisted = entrypointUnit(config, false);
+	if (unit === undefined || unlisted === undefined || numbers === undefined) return unit && writeFile(UNIT_FILE, unit);
+	const group = numbers.group === "" ? "" : ` && getent group ${numbers.group} >/dev/null`;
+	return [
+		`if getent passwd ${numbers.user} >/dev/null${group}; then\n${writeFile(UNIT_FILE, unit)}`,
+		`else\n${writeFile(UNIT_FILE, unlisted)}fi\n`,
+	].join("");
+}
 
 function environmentFiles(variables: ImageConfig["env"]): string[] {
 	const lines = variables.filter(([, value]) => PAM_ENV_SAYS.test(value)).map(([name, value]) => `${name}=${value}`);
@@ -60,7 +78,7 @@ function environmentFiles(variables: ImageConfig["env"]): string[] {
 	const manager = variables.map(([name, value]) => `DefaultEnvironment=${quoteWord(`${name}=${value}`)}`);
 	return [
 		`[ -z "$(tail -c 1 /etc/environment 2>/dev/null)" ] || echo >> /etc/environment\n`,
-		`cat >> /etc/environment <<'NODEBUILD_END'\n${block}\nNODEBUILD_END\n`,
+		heredoc(">>", "/etc/environment", block),
 		writeFile(PROFILE, `${shell.join("\n")}\n`),
 		writeFile(MANAGER, `[Manager]\n${manager.join("\n")}\n`),
 	];

@@ -8,6 +8,7 @@ import { createOverlay } from "../../layers/qcow2.ts";
 import type { Companion } from "../../system/process.ts";
 import type { FrozenDisk, Machine } from "../types.ts";
 import { diskNodeOptions, type QemuFiles } from "./arguments.ts";
+import { MANAGEMENT_ADDRESS } from "./names.ts";
 import type { Qmp } from "./qmp.ts";
 
 export interface QemuMachineOptions {
@@ -37,7 +38,7 @@ export class QemuMachine implements Machine {
 	constructor(options: QemuMachineOptions) {
 		this.#options = options;
 		options.qmp.onEvent(({ event, data }) => {
-			if (event === "SHUTDOWN" && data.guest === true) this.failure ??= poweredOff();
+			if (event === "SHUTDOWN" && data.guest === true && !this.#ending) this.failure ??= poweredOff();
 			if (event !== "BLOCK_IO_ERROR") return;
 			this.failure ??= blockError(data);
 			options.process.kill("SIGKILL");
@@ -68,13 +69,11 @@ export class QemuMachine implements Machine {
 	/** Ask QEMU which host ports the kernel chose ("info usernet"). */
 	async readPorts(): Promise<void> {
 		const text = await this.#options.qmp.human("info usernet");
-		let hub = "";
 		for (const line of text.split("\n")) {
-			hub = /^Hub .*\((\w+)\)|^VLAN.*\((\w+)\)/.exec(line)?.[1] ?? hub;
 			const row = /^\s+(TCP|UDP)\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+(\S+)\s+(\d+)/.exec(line);
 			if (row === null) continue;
 			const [, protocol = "", host = "", address = "", port = ""] = row;
-			if (address === "10.0.3.15") this.managementPort = Number(host);
+			if (address === MANAGEMENT_ADDRESS) this.managementPort = Number(host);
 			else this.ports.set(`${port}/${protocol.toLowerCase()}`, Number(host));
 		}
 		if (this.managementPort !== 0) return;
