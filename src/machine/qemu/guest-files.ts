@@ -44,7 +44,14 @@ for file in ld.so.cache ld-musl-x86_64.path ssl/openssl.cnf pki/tls/openssl.cnf 
 done
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /run/sshd /var/empty 2>/dev/null || true
-exec /usr/sbin/sshd -D -e -f /etc/ssh/sshd_config < /dev/null
+# a step may end every process named sshd: begin anew, so that it can be told what became of the step
+trap 'kill "$sshd"; exit 0' TERM
+while :; do
+	/usr/sbin/sshd -D -e -f /etc/ssh/sshd_config < /dev/null &
+	sshd=$!
+	wait "$sshd" || true
+	sleep 0.5
+done
 `;
 
 export const SSHD_CONFIG = `Port 22
