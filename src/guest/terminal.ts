@@ -5,7 +5,7 @@ import type { SshConnection } from "./ssh.ts";
 export async function attachTerminal(connection: SshConnection, command: string, term: string): Promise<number> {
 	const { stdin, stdout } = process;
 	const size = (): { rows: number; cols: number } => ({ rows: stdout.rows ?? 24, cols: stdout.columns ?? 80 });
-	const channel = await connection.terminal(command, { ...size(), term });
+	const { channel, ended } = await connection.terminal(command, { ...size(), term });
 	const resize = (): void => {
 		const { rows, cols } = size();
 		channel.setWindow(rows, cols, 0, 0);
@@ -14,15 +14,9 @@ export async function attachTerminal(connection: SshConnection, command: string,
 	if (raw) stdin.setRawMode(true);
 	stdout.on("resize", resize);
 	try {
-		return await new Promise<number>((resolve) => {
-			let status = 0;
-			channel.on("exit", (code: number | null) => {
-				status = code ?? 128;
-			});
-			channel.on("close", () => resolve(status));
-			channel.on("data", (data: Buffer) => stdout.write(data));
-			stdin.pipe(channel);
-		});
+		channel.on("data", (data: Buffer) => stdout.write(data));
+		stdin.pipe(channel);
+		return await ended;
 	} finally {
 		stdout.off("resize", resize);
 		stdin.unpipe(channel);

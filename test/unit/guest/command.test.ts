@@ -71,7 +71,9 @@ describe("words", () => {
 	});
 
 	test("any words arrive as they are", async () => {
-		const word = fc.string({ unit: "binary" }).filter((text) => !text.includes("\0") && text.isWellFormed());
+		const word = fc
+			.string({ unit: "binary" })
+			.filter((text) => !text.includes("\0") && Buffer.from(text).toString() === text);
 		await fc.assert(
 			fc.asyncProperty(fc.array(word, { maxLength: 20 }), async (words) => {
 				const { stdout } = await runHere(["sh", "-c", [...SHOW, ...words].map(quote).join(" ")]);

@@ -71,8 +71,8 @@ export function localGuest(
 			if (ruled.stderr !== undefined) options.onStderr?.(Buffer.from(ruled.stderr));
 			return { status: 0, rebooted: false, stdout: "", stderr: "", ...ruled };
 		}
-		const env = options.env === undefined ? {} : { env: Object.fromEntries(options.env) };
-		return { rebooted: false, ...(await runHere(options.argv, { ...options, ...env })) };
+		const { env = [], ...others } = options;
+		return { rebooted: false, ...(await runHere(options.argv, { ...others, env: Object.fromEntries(env) })) };
 	};
 	return {
 		asked,

@@ -7,6 +7,7 @@ import {
 	GROUP,
 	metaData,
 	PASSWD,
+	type SeedPurpose,
 	SHADOW,
 	SSHD_CONFIG,
 	START_SCRIPT,
@@ -36,13 +37,15 @@ function launchOf(unit: string): string {
 	return quoted.replaceAll("$$", "$").replaceAll("%%", "%");
 }
 
+function bootCommand(purpose: SeedPurpose): string {
+	return JSON.parse(userData(purpose).replace(/^#.*\n/, "")).bootcmd[0][2];
+}
+
 test.each([
 	["start", START_SCRIPT],
 	["generator", GENERATOR],
-	...["build", "run"].map((purpose) => {
-		const { bootcmd } = JSON.parse(userData(purpose as "build" | "run").replace(/^#.*\n/, ""));
-		return [`bootcmd of ${purpose}`, bootcmd[0][2]] as const;
-	}),
+	["bootcmd of build", bootCommand("build")],
+	["bootcmd of run", bootCommand("run")],
 ])("%s is a shell script", async (_name, script) => {
 	expect(await syntaxErrors(script)).toBe("");
 });
@@ -90,8 +93,7 @@ describe("the generator", () => {
 test("both first boots start sshd by the same command as the unit", async () => {
 	const { folder } = await generate();
 	const launch = launchOf(await readFile(join(folder("normal"), UNIT_NAME), "utf8"));
-	const { bootcmd } = JSON.parse(userData("run").replace(/^#.*\n/, ""));
-	const [, argument = ""] = /\/bin\/sh -c '([^']*)'/.exec(bootcmd[0][2]) ?? [];
+	const [, argument = ""] = /\/bin\/sh -c '([^']*)'/.exec(bootCommand("run")) ?? [];
 	// Here systemd-run(1) is given the command: it expands "$" as in a unit, but not "%".
 	expect(argument.replaceAll("$$", "$")).toBe(launch);
 	expect(userData("build")).toContain(`systemctl start --no-block ${UNIT_NAME}`);
