@@ -1,0 +1,62 @@
+/** A machine's file tree in a folder of the test, and scripts run against it as if it were "/". */
+import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { type Output, runHere } from "../guest/local-guest.ts";
+import { tempDir } from "../system/child.ts";
+
+/** What the scripts may name at the top of a machine. */
+const TREES = ["etc", "var", "tmp", "root", "home", "proc", "run"];
+
+export interface Root {
+	readonly path: string;
+	/** Write files, by absolute path in the machine. */
+	put(files: Readonly<Record<string, string>>): Promise<void>;
+	link(path: string, target: string): Promise<void>;
+	/** Run a script in the machine; nothing of this host is within its reach. */
+	sh(script: string): Promise<Output>;
+}
+
+/** @param programs stand-ins, as shell. */
+export async function fakeRoot(programs: Readonly<Record<string, string>> = {}): Promise<Root> {
+	const path = await tempDir();
+	for (const tree of TREES) await mkdir(join(path, tree));
+	await mkdir(join(path, "var/tmp"));
+	await mkdir(join(path, "bin"));
+	// What would act on this host does nothing unless a test says what.
+	const stand = { systemctl: "exit 0", fstrim: "exit 0", getent: "exit 0", sync: "exit 0", ...programs };
+	for (const [name, script] of Object.entries(stand)) {
+		await writeFile(join(path, "bin", name), `#!/bin/sh\n${script}\n`);
+		await chmod(join(path, "bin", name), 0o755);
+	}
+	const put = async (files: Readonly<Record<string, string>>): Promise<void> => {
+		for (const [name, content] of Object.entries(files)) {
+			await mkdir(dirname(join(path, name)), { recursive: true });
+			await writeFile(join(path, name), content);
+		}
+	};
+	return {
+		path,
+		put,
+		link: async (name, target) => {
+			await mkdir(dirname(join(path, name)), { recursive: true });
+			await symlink(target, join(path, name));
+		},
+		sh: (script) =>
+			runHere(["sh", "-s"], { stdin: within(path, script), env: { PATH: `${path}/bin:${process.env.PATH}` } }),
+	};
+}
+
+/** Absolute paths that scripts may name and that stay this host's. */
+const SHARED = ["/dev", "/bin", "/sbin", "/usr"];
+
+/** Every path of the machine moved below `root`. @throws when one would be left that means this host. */
+export function within(root: string, script: string): string {
+	const trees = new RegExp(`(?<![\\w.}*\\]])/(${TREES.join("|")})(?![\\w-])`, "g");
+	const moved = script.replace(trees, (found) => `${root}${found}`);
+	const left =
+		moved.replaceAll(root, "").length === script.length ? moved.replaceAll(new RegExp(`${root}\\S*`, "g"), "") : script;
+	for (const [path] of left.matchAll(/(?<=^|[\s"'=<>(:])\/[\w.-]+/g)) {
+		if (!SHARED.includes(path)) throw new Error(`the script names ${path}, which would be this host's`);
+	}
+	return moved;
+}

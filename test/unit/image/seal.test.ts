@@ -1,0 +1,181 @@
+import { existsSync } from "node:fs";
+import { readFile, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { residueScript } from "../../../src/image/residue.ts";
+import { REMOUNT_SCRIPT, sealScript } from "../../../src/image/seal.ts";
+import { BUILD_FILES } from "../../../src/machine/build-files.ts";
+import { EMPTY_CONFIG } from "../../../src/plan/types.ts";
+import { runHere, syntaxErrors } from "../guest/local-guest.ts";
+import { fakeRoot, type Root } from "./root.ts";
+
+const seal = sealScript({ config: EMPTY_CONFIG, buildFiles: BUILD_FILES });
+
+/** What a build leaves, and what a row of the table calls it. */
+const LEFT: readonly (readonly [residue: string, files: Readonly<Record<string, string>>])[] = [
+	["SSH host keys", { "etc/ssh/ssh_host_ed25519_key": "secret", "etc/ssh/ssh_host_ed25519_key.pub": "public" }],
+	["a machine id", { "etc/machine-id": "0123456789abcdef0123456789abcdef\n" }],
+	["a D-Bus machine id", { "var/lib/dbus/machine-id": "0123456789abcdef0123456789abcdef\n" }],
+	["cloud-init's state", { "var/lib/cloud/instances/nodebuild-1/boot-finished": "" }],
+	["cloud-init's network configuration", { "etc/netplan/50-cloud-init.yaml": "network: {}\n" }],
+	["cloud-init's network configuration", { "etc/network/interfaces.d/50-cloud-init": "auto ens3\n" }],
+	["the build's access", { [BUILD_FILES[0]?.slice(1) ?? ""]: "#!/bin/sh\n" }],
+	["a random seed", { "var/lib/systemd/random-seed": "seed" }],
+	["package lists", { "var/lib/apt/lists/deb_main_Packages": "x" }],
+	["package caches", { "var/cache/apt/archives/a_1.0_all.deb": "x" }],
+	["package caches", { "var/cache/dnf/repo/packages/a.rpm": "x" }],
+	["logs", { "var/log/journal/id/system.journal": "x" }],
+	["logs", { "var/log/app/deep.log": "x" }],
+	["logs", { "var/log/dpkg.log": "x" }],
+	["temporary files", { "tmp/a/b": "" }],
+	["temporary files", { "var/tmp/.hidden": "" }],
+	["shell history", { "root/.bash_history": "secret\n" }],
+	["shell history", { "home/web/.bash_history": "secret\n" }],
+	["the build's resolver", { "etc/resolv.conf": "nameserver 10.0.2.3\n" }],
+];
+
+async function residue(root: Root): Promise<string[]> {
+	const { status, stdout, stderr } = await root.sh(residueScript());
+	expect([status, stderr]).toEqual([0, ""]);
+	return stdout.split("\n").filter((line) => line !== "");
+}
+
+/** A machine with nothing left. */
+async function cleanRoot(): Promise<Root> {
+	const root = await fakeRoot();
+	await root.put({ "etc/machine-id": "", "proc/mounts": "", "etc/hostname": "build\n" });
+	return root;
+}
+
+test("all scripts are shell scripts", async () => {
+	for (const script of [seal, REMOUNT_SCRIPT, residueScript()]) expect(await syntaxErrors(script)).toBe("");
+});
+
+describe("the table of residue", () => {
+	test("finds nothing where nothing is left", async () => {
+		const root = await cleanRoot();
+		expect(await residue(root)).toEqual([]);
+		await root.put({ "etc/machine-id": "uninitialized\n", "etc/resolv.conf": "nameserver 192.0.2.1\n" });
+		expect(await residue(root)).toEqual([]);
+	});
+
+	test.each(LEFT)("finds %s by its own row: %j", async (description, files) => {
+		const root = await cleanRoot();
+		await root.put(files);
+		const found = await residue(root);
+		expect(found.length).toBeGreaterThan(0);
+		for (const line of found) expect(line.startsWith(`${description}: `)).toBe(true);
+	});
+
+	test("links that lead elsewhere are no residue", async () => {
+		const root = await cleanRoot();
+		await root.link("var/lib/dbus/machine-id", "../../../etc/machine-id");
+		await root.link("etc/resolv.conf", "../run/stub-resolv.conf");
+		await root.put({ "run/stub-resolv.conf": "nameserver 10.0.2.3\n" });
+		expect(await residue(root)).toEqual([]);
+	});
+
+	test("finds a file system that was not left clean", async () => {
+		const root = await cleanRoot();
+		// The table looks at devices below /dev only.
+		const disk = `/dev/shm/nodebuild-test-${process.pid}.img`;
+		onTestFinished(() => rm(disk, { force: true }));
+		await runHere(["sh", "-c", `truncate -s 8M ${disk} && mke2fs -q -t ext4 ${disk}`]);
+		await root.put({ "proc/mounts": `${disk} / ext4 ro 0 0\nproc /proc proc rw 0 0\n` });
+		expect(await residue(root)).toEqual([]);
+		await runHere(["debugfs", "-w", "-R", "feature needs_recovery", disk]);
+		expect(await residue(root)).toEqual([expect.stringMatching(/^an unclean file system: .*needs_recovery/)]);
+	});
+});
+
+describe("sealing", () => {
+	test("leaves nothing of all that", async () => {
+		const root = await cleanRoot();
+		for (const [, files] of LEFT) await root.put(files);
+		expect((await residue(root)).length).toBeGreaterThan(LEFT.length / 2);
+		expect(await root.sh(seal)).toMatchObject({ status: 0, stderr: "" });
+		expect(await residue(root)).toEqual([]);
+		expect(await readdir(join(root.path, "tmp"))).toEqual([]);
+		expect(await readFile(join(root.path, "etc/hostname"), "utf8")).toBe("localhost\n");
+		expect(existsSync(join(root.path, "etc/ssh/ssh_host_ed25519_key.pub"))).toBe(false);
+	});
+
+	test("leaves alone what belongs to the image", async () => {
+		const root = await cleanRoot();
+		const kept = {
+			"etc/ssh/sshd_config": "Port 22\n",
+			"etc/resolv.conf": "nameserver 192.0.2.1\n",
+			"etc/cloud/cloud.cfg": "users: []\n",
+			"var/lib/cloud/scripts/per-boot/mine": "#!/bin/sh\n",
+			"var/lib/cloud/seed/nocloud/user-data": "x",
+			"home/web/app/.env": "x",
+			"var/lib/app/data": "x",
+			"root/.ssh/authorized_keys": "ssh-ed25519 mine\n",
+		};
+		await root.put(kept);
+		await root.sh(seal);
+		for (const [name, content] of Object.entries(kept)) {
+			expect(await readFile(join(root.path, name), "utf8")).toBe(content);
+		}
+	});
+
+	test("keeps the files of logs, and who may write them, but no word in them", async () => {
+		const root = await cleanRoot();
+		await root.put({
+			"var/log/web/access.log": "GET /\n",
+			"var/log/web/access.log.1": "GET /\n",
+			"var/log/old.gz": "x",
+		});
+		await root.sh(seal);
+		expect(await readFile(join(root.path, "var/log/web/access.log"), "utf8")).toBe("");
+		expect(await readdir(join(root.path, "var/log/web"))).toEqual(["access.log"]);
+		expect(existsSync(join(root.path, "var/log/old.gz"))).toBe(false);
+	});
+
+	test("twice is as once", async () => {
+		const root = await cleanRoot();
+		for (const [, files] of LEFT) await root.put(files);
+		await root.sh(seal);
+		expect(await root.sh(seal)).toMatchObject({ status: 0, stderr: "" });
+		expect(await residue(root)).toEqual([]);
+	});
+
+	test("fails when the configuration cannot be written", async () => {
+		const root = await cleanRoot();
+		await root.put({ "etc/profile.d": "a file where a folder belongs" });
+		const config = { ...EMPTY_CONFIG, env: [["A", "1"]] as const };
+		expect((await root.sh(sealScript({ config, buildFiles: [] }))).status).not.toBe(0);
+	});
+
+	test("stops what writes, but not what it stands on", async () => {
+		const units = ["nginx.service", "nodebuild-entrypoint.service", "nodebuild-sshd.service", "systemd-udevd.service"];
+		const list = units.map((unit) => `echo "${unit} loaded active running x"`).join("; ");
+		const root = await fakeRoot();
+		await root.put({
+			"bin/systemctl": `#!/bin/sh\ncase $1 in list-units) ${list} ;; *) echo "$@" >> "\${0%/*}/calls" ;; esac\n`,
+		});
+		await root.sh(seal);
+		const [first = ""] = (await readFile(join(root.path, "bin/calls"), "utf8")).split("\n");
+		expect(first).toBe("stop nginx.service nodebuild-entrypoint.service");
+	});
+});
+
+describe("the remount", () => {
+	test("is over once no disk is writable, and drops what is cached", async () => {
+		const root = await cleanRoot();
+		await root.put({
+			"proc/mounts": "/dev/vda1 / ext4 ro,relatime 0 0\ntmpfs /run tmpfs rw 0 0\n",
+			"proc/sys/vm/drop_caches": "",
+		});
+		expect(await root.sh(REMOUNT_SCRIPT)).toMatchObject({ status: 0, stderr: "" });
+		expect(await readFile(join(root.path, "proc/sysrq-trigger"), "utf8")).toBe("u\n");
+		expect(await readFile(join(root.path, "proc/sys/vm/drop_caches"), "utf8")).toBe("3\n");
+	});
+
+	test("says what is still writable", async () => {
+		const root = await fakeRoot({ sleep: "exit 0" });
+		await root.put({ "proc/mounts": "/dev/vda1 / ext4 ro 0 0\n/dev/vda15 /boot/efi vfat rw 0 0\n" });
+		const answer = await root.sh(REMOUNT_SCRIPT);
+		expect(answer).toMatchObject({ status: 1, stderr: "still writable: /boot/efi\n" });
+	});
+});
