@@ -22,10 +22,12 @@ export async function checkHealth(
 	const argv = command.form === "exec" ? command.argv : [...(config.shell ?? ["/bin/sh", "-c"]), command.script];
 	const timeout = Math.ceil((check.timeout ?? 0) / MILLISECOND) || DEFAULTS.timeout;
 	const interval = (check.interval ?? 0) / MILLISECOND || DEFAULTS.interval;
-	const patience = (check.startPeriod ?? 0) / MILLISECOND + interval * (check.retries || DEFAULTS.retries);
+	const retries = check.retries || DEFAULTS.retries;
+	const patience = (check.startPeriod ?? 0) / MILLISECOND + interval * retries;
 	const end = Date.now() + patience;
 	let last = "it was never asked";
-	do {
+	// Docker gives up after so many failures, however long each of them took.
+	for (let asked = 0; asked < retries || Date.now() < end; asked += 1) {
 		const result = await guest
 			.capture({ argv, env: config.env, cwd: config.workdir, user: config.user, timeout, signal })
 			.catch((error: unknown) => {
@@ -36,6 +38,6 @@ export async function checkHealth(
 		if (result.status === 0) return { passed: true, detail: output };
 		last = `exit status ${result.status}${output === "" ? "" : `: ${output}`}`;
 		await new Promise((resolve) => setTimeout(resolve, Math.min(PACE, interval)));
-	} while (Date.now() < end);
+	}
 	return { passed: false, detail: last };
 }

@@ -1,0 +1,176 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { chainOf } from "../../../src/build/chain.ts";
+import { prepare, type ResolveRoot } from "../../../src/build/prepare.ts";
+import type { BuildOptions } from "../../../src/build/types.ts";
+import { digestOf } from "../../../src/digest.ts";
+import type { BuildEvent } from "../../../src/events.ts";
+import { openStore } from "../../../src/layers/store.ts";
+import { tempDir } from "../system/child.ts";
+
+/** A folder with a Nodefile and its context, and a store of its own. */
+async function project(text: string, files: Readonly<Record<string, string>> = {}) {
+	const folder = await tempDir();
+	const home = await tempDir();
+	const write = (name: string, content: string): Promise<void> => writeFile(join(folder, name), content);
+	await write("Nodefile", text);
+	for (const [name, content] of Object.entries(files)) await write(name, content);
+	const events: BuildEvent[] = [];
+	const asked: string[] = [];
+	const resolveRoot: ResolveRoot = async (ref) => {
+		asked.push(ref);
+		const root = { kind: "bases", digest: digestOf(ref), ref, family: ref === "alpine" ? "alpine" : "debian" } as const;
+		return {
+			...root,
+			architecture: "x86_64",
+			disk: "/d",
+			virtualSize: 1,
+			planned: { ref, digest: root.digest, family: root.family },
+		};
+	};
+	const run = async (more: Partial<BuildOptions> = {}) => {
+		const options: BuildOptions = {
+			nodefile: join(folder, "Nodefile"),
+			context: folder,
+			tags: [],
+			buildArgs: {},
+			noCache: false,
+			outputs: [],
+			diskSize: 1024 ** 3,
+			memory: 512,
+			cpus: 1,
+			baseMaps: [],
+			offline: true,
+			labels: {},
+			verify: false,
+			shellOnError: false,
+			home,
+			platform: "linux/amd64",
+			signal: new AbortController().signal,
+			emit: (event) => events.push(event),
+			...more,
+		};
+		await using store = await openStore(home);
+		const prepared = await prepare(options, store, resolveRoot);
+		return { ...prepared, chain: chainOf(prepared.plan, prepared.plan.target) };
+	};
+	const keys = async (more: Partial<BuildOptions> = {}): Promise<string[]> => {
+		const { chain, plan } = await run(more);
+		return [chain.rootKey, ...chain.layered.map(({ key }) => key), plan.imageKey];
+	};
+	return { run, keys, write, events, asked, folder };
+}
+
+const TEXT = "FROM debian:12\nCOPY a /a\nRUN one\nRUN two\n";
+
+describe("keys", () => {
+	test("are the same for the same files, and other ones from the changed line on", async () => {
+		const { keys, write } = await project(TEXT, { a: "1" });
+		const before = await keys();
+		expect(await keys()).toEqual(before);
+		await write("Nodefile", TEXT.replace("two", "three"));
+		const after = await keys();
+		expect(after.slice(0, 3)).toEqual(before.slice(0, 3));
+		expect([after[3], after[4]]).not.toEqual([before[3], before[4]]);
+	});
+
+	test("follow the content of copied files", async () => {
+		const { keys, write } = await project(TEXT, { a: "1", b: "1" });
+		const before = await keys();
+		await write("b", "2");
+		expect(await keys()).toEqual(before);
+		await write("a", "another");
+		const after = await keys();
+		expect(after[0]).toBe(before[0]);
+		expect(after[1]).not.toBe(before[1]);
+	});
+});
+
+describe("--no-cache", () => {
+	test("makes every step anew, and later builds use what it made", async () => {
+		const { keys } = await project(TEXT, { a: "1" });
+		const before = await keys();
+		const renewed = await keys({ noCache: true });
+		expect(renewed.slice(1).filter((key) => before.includes(key))).toEqual([]);
+		expect(await keys()).toEqual(renewed);
+		const again = await keys({ noCache: true });
+		expect(again.slice(1).filter((key) => renewed.includes(key))).toEqual([]);
+	});
+
+	test("counts for a build that goes on differently after the same first step", async () => {
+		const { keys, write } = await project(TEXT, { a: "1" });
+		const before = await keys();
+		await keys({ noCache: true });
+		await write("Nodefile", `${TEXT}RUN more\n`);
+		expect((await keys())[1]).not.toBe(before[1]);
+		await write("Nodefile", TEXT.replace("COPY a /a", "RUN other"));
+		const other = await keys();
+		expect(await keys()).toEqual(other);
+	});
+});
+
+test("files of a COPY are found again for the machine", async () => {
+	const { run } = await project("FROM debian:12\nCOPY a b /x/\nCOPY <<T /t\ntext\nT\n", { a: "1", b: "22" });
+	const { chain, copyOf } = await run();
+	const copies = chain.layered.flatMap(({ effects }) =>
+		effects.flatMap((effect) => (effect.kind === "copy" ? [effect] : [])),
+	);
+	const found = await Promise.all(copies.map(({ request }) => copyOf(request)));
+	expect(found[0]?.sources.map(({ name }) => name)).toEqual(["a", "b"]);
+	expect(found[0]?.digest).toBe(copies[0]?.content);
+	expect(Buffer.from(found[1]?.sources[0]?.entries[0]?.content ?? []).toString()).toBe("text\n");
+	expect(found[1]?.bytes).toBe(5);
+});
+
+test("a base is asked for by its name, and kept with what it resolved to", async () => {
+	const { run, asked } = await project("ARG V=12\nFROM debian:$V AS a\nFROM a\nRUN x\n");
+	const { roots } = await run();
+	expect(new Set(asked)).toEqual(new Set(["debian:12"]));
+	expect([...roots.keys()]).toEqual(["debian:12"]);
+	expect((await run({ buildArgs: { V: "13" } })).roots.has("debian:13")).toBe(true);
+});
+
+describe("is refused", () => {
+	test.each([
+		["FROM debian:12\nRUN --mount=type=cache,target=/c x", {}, "UNSUPPORTED", 2],
+		["FROM alpine\nRUN x", {}, "UNSUPPORTED", 1],
+		["FROM debian:12\nRUN x", { platform: "linux/arm64" }, "UNSUPPORTED", 1],
+		["FROM debian:12\nRUN x\nCOPY none /", {}, "COPY_SOURCE_MISSING", 3],
+		["# check=error=true\nFROM debian:12\nrun x\nRUN y", {}, "NODEFILE_INVALID", 3],
+		["FROM debian:12\nNOSUCH x", {}, "NODEFILE_INVALID", 2],
+	] as const)("%j with %j at its line", async (text, options, code, line) => {
+		const { run } = await project(text);
+		await expect(run(options)).rejects.toMatchObject({ code, at: { line, file: expect.stringContaining("Nodefile") } });
+	});
+
+	test("before anything is fetched", async () => {
+		const { run, asked } = await project("FROM debian:12\nADD https://example.org/x /x");
+		await expect(run()).rejects.toMatchObject({ code: "UNSUPPORTED" });
+		expect(asked).toEqual([]);
+	});
+
+	test("a Nodefile that is not there or cannot be read, with how to name another", async () => {
+		const { run, folder } = await project("FROM debian:12");
+		await mkdir(join(folder, "dir"));
+		for (const name of ["none", "dir"]) {
+			const nodefile = join(folder, name);
+			await expect(run({ nodefile })).rejects.toMatchObject({
+				code: "NODEFILE_NOT_FOUND",
+				message: expect.stringContaining(nodefile),
+				hint: expect.stringContaining("-f"),
+			});
+		}
+	});
+});
+
+test("warnings of the text and of the context are told with their line", async () => {
+	const { run, events } = await project("FROM debian:12\nrun x\nRUN y\nCOPY a *.none /x/\n", { a: "1" });
+	await run();
+	const warnings = events.flatMap((event) => (event.type === "warning" ? [event] : []));
+	expect(warnings).toContainEqual(
+		expect.objectContaining({ rule: expect.any(String), at: expect.objectContaining({ line: 2 }) }),
+	);
+	expect(warnings.map(({ message }) => message)).toContainEqual(expect.stringContaining("*.none"));
+	expect(new Set(warnings.map(({ message, at }) => `${message} ${at?.line}`)).size).toBe(warnings.length);
+});
