@@ -41,7 +41,7 @@ export function hostFacts(environment: Environment = readEnvironment()): HostFac
 	return {
 		environment,
 		nodeVersion: process.versions.node,
-		searchPath: [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].filter((path) => path !== ""),
+		searchPath: [...environment.searchPath, "/usr/sbin", "/sbin"],
 		osRelease: readText("/etc/os-release", "/usr/lib/os-release"),
 		memoryInfo: readText("/proc/meminfo"),
 	};

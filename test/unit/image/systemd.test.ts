@@ -30,6 +30,9 @@ function argvOf(config: ImageConfig, listed?: boolean): string[] {
 	return words(line).map((word) => word.replaceAll("$$", "$"));
 }
 
+/** A variable in braces. */
+const BRACED = ["$", "{A}"].join("");
+
 const text = fc.string({ unit: "binary" }).filter((word) => !word.includes("\0"));
 
 describe("quoting", () => {
@@ -120,12 +123,12 @@ describe("the unit", () => {
 	});
 
 	test("does not expand $VARIABLES of an exec form, as Docker does not", () => {
-		expect(argvOf(configOf({ cmd: exec("echo", "$HOME", "${A}", "$$", "%h") }))).toEqual([
+		expect(argvOf(configOf({ cmd: exec("echo", "$HOME", BRACED, "$$", "%h") }))).toEqual([
 			"/usr/bin/env",
 			"--",
 			"echo",
 			"$HOME",
-			"${A}",
+			BRACED,
 			"$$",
 			"%h",
 		]);
