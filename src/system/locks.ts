@@ -118,8 +118,8 @@ function held(path: string, nonce: string): Lock {
 export async function tryAcquire(path: string): Promise<Lock | undefined> {
 	const nonce = randomBytes(6).toString("hex");
 	const temp = `${path}@${ownedName()}`;
-	await writeTemp(temp, nonce);
 	try {
+		await writeTemp(temp, nonce);
 		return (await linked(temp, path)) || (await takeOver(temp, path)) ? held(path, nonce) : undefined;
 	} finally {
 		await rm(temp, { force: true });
