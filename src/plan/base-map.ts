@@ -54,8 +54,9 @@ const bootstrapSource = z
 		updates: z.array(z.string()).describe("Further suites of the main archive, taken where the mirror has them"),
 		security: z.array(z.string()).describe("Suites of the security archive, taken where the mirror has them"),
 		components: z.array(z.string()).min(1),
-		packages: z.array(z.string()).min(1).describe("Packages beside the essential ones and apt"),
+		packages: z.array(z.string()).min(1).describe("Packages beside the required ones and apt"),
 		architecturePackages: perArchitecture(z.array(z.string())).describe("Kernel and boot loader"),
+		mergeUsr: z.literal(true).optional().describe("Merge /usr although the release's packages do not ask for it"),
 		keyrings: z.array(z.string()).min(1).describe("Keyring files on the host, the first that exists is used"),
 	})
 	.describe("An image built from packages with mmdebstrap, from the mirror that the host itself uses");

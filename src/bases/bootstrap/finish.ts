@@ -43,7 +43,9 @@ const EFI_MODULES =
 	"part_gpt fat ext2 search search_fs_uuid normal configfile linux serial terminal echo test all_video gzio loadenv";
 
 /** Host names, resolver, cloud-init and grub's settings. */
-function configure(sources: string): string {
+function configure(sources: string, netplan: boolean): string {
+	// Without netplan, cloud-init writes for networkd itself, and nothing else starts that.
+	const services = `systemd-resolved.service${netplan ? "" : " systemd-networkd.service"}`;
 	return `
 rm -f "$root/etc/hostname" "$root/etc/resolv.conf" "$root"/etc/ssh/ssh_host_* "$root"/etc/apt/sources.list "$root"/etc/apt/sources.list.d/*
 ${file("/etc/hosts", HOSTS)}
@@ -53,7 +55,7 @@ ${file("/etc/default/locale", "LANG=C.UTF-8\n")}
 ${file("/etc/cloud/cloud.cfg.d/90_image.cfg", CLOUD)}
 ${file("/etc/default/grub.d/90_image.cfg", GRUB_DEFAULTS)}
 chroot "$root" passwd -l root >&2
-chroot "$root" systemctl enable systemd-resolved.service >&2
+chroot "$root" systemctl enable ${services} >&2
 # Looks for LVM snapshots at each boot; costs seconds in an emulated guest, and does nothing without LVM.
 chroot "$root" systemctl disable e2scrub_reap.service >&2 || true
 `;
@@ -122,10 +124,11 @@ export interface FinishRequest {
 
 /** The script for mmdebstrap's customize hook: sh, the tree's path as its first argument. */
 export function finishScript(request: FinishRequest): string {
-	const { identity, title, architecture, guestSources } = request;
+	const { identity, source, title, architecture, guestSources } = request;
+	const netplan = source.packages.includes("netplan.io");
 	return `set -eu
 root="$1"
-${configure(guestSources)}${grub(identity, title, architecture === "amd64")}
+${configure(guestSources, netplan)}${grub(identity, title, architecture === "amd64")}
 rm -f "$root"/etc/dpkg/dpkg.cfg.d/99mmdebstrap
 rm -f "$root"/var/log/apt/* "$root"/var/log/*.log "$root"/var/cache/debconf/*-old "$root"/var/lib/dpkg/*-old
 `;

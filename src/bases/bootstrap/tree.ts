@@ -9,8 +9,10 @@ import { bootFiles, type RootTree, TOOL_PATH, tool } from "./disk.ts";
 import { type FinishRequest, finishScript, fstab } from "./finish.ts";
 import type { Mirror } from "./mirror.ts";
 
-/** Makes /bin a link to /usr/bin before anything is unpacked, where the release wants it so. */
-const MERGED_USR = "/usr/share/mmdebstrap/hooks/maybe-merged-usr";
+/** Makes /bin a link to /usr/bin before anything is unpacked, where the release's packages ask for it. */
+const MAYBE_MERGED_USR = "/usr/share/mmdebstrap/hooks/maybe-merged-usr";
+/** The same for a release whose own installer does it, although its packages do not ask. */
+const MERGE_USR = 'for name in bin sbin lib lib64; do mkdir -p "$1/usr/$name" && ln -s "usr/$name" "$1/$name"; done';
 
 export interface TreeRequest {
 	readonly source: BootstrapSource;
@@ -36,13 +38,15 @@ export async function makeTree(request: TreeRequest): Promise<RootTree> {
 	await writeFile(sources, mirror.hostSources);
 	const target = join(folder, root ? "root" : "root.tar");
 	const packages = [...source.packages, ...(source.architecturePackages[request.architecture] ?? [])];
+	const asked = (await exists(MAYBE_MERGED_USR)) ? [`--hook-dir=${MAYBE_MERGED_USR}`] : [];
 	const args = [
 		`--mode=${root ? "root" : "unshare"}`,
 		`--format=${root ? "directory" : "tar"}`,
-		"--variant=apt",
+		// The essential packages and those of priority required: a release may have "mount" or "passwd" in either.
+		"--variant=minbase",
 		`--architectures=${request.architecture}`,
 		`--include=${packages.join(",")}`,
-		...((await exists(MERGED_USR)) ? [`--hook-dir=${MERGED_USR}`] : []),
+		...(source.mergeUsr === true ? [`--setup-hook=${MERGE_USR}`] : asked),
 		// Without an fsync for each file: what is not finished is thrown away anyway. finishScript removes the setting.
 		"--dpkgopt=force-unsafe-io",
 		`--essential-hook=${shellPrint(fstab(request.finish.identity), '"$1/etc/fstab"')}`,
