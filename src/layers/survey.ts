@@ -9,6 +9,7 @@ import { choosePruned, type PruneItem, type PrunePolicy } from "./prune.ts";
 import type { Entry } from "./records.ts";
 import { formatReference } from "./reference.ts";
 import { readTags, removeTag } from "./tags.ts";
+import { sweepTemps } from "./temps.ts";
 
 export interface PrunedEntry {
 	readonly kind: DiskKind | "damaged" | "download";
@@ -190,6 +191,7 @@ export async function prune(paths: StorePaths, marks: Marks, policy: PrunePolicy
 		];
 		if (!dryRun) {
 			for (const { id } of chosen) graves.push(await takeAway(paths, join(paths.home, id)));
+			await sweepTemps(paths);
 			await dropEmptyTags(paths);
 		}
 		return chosen.map(({ kind, id, title, size }) => ({ kind, id, title, size }));
