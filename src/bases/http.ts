@@ -121,7 +121,8 @@ async function open(url: URL, options: HttpOptions, signal: AbortSignal): Promis
 	// The request reports it; but a socket whose request has gone already must not end the process.
 	tls.on("error", () => undefined);
 	// An agent, even none at all ("false"), would make a connection of its own.
-	return httpsRequest(url, { method: "GET", headers, createConnection: () => tls });
+	const direct = { ...headers, host: url.host };
+	return httpsRequest(url, { method: "GET", headers: direct, createConnection: () => tls });
 }
 
 function request(proxy: URL, options: Parameters<typeof httpRequest>[1] & object): ClientRequest {

@@ -1,8 +1,10 @@
-import { execFileSync } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { promisify } from "node:util";
+import { build } from "esbuild";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { get, getText, type HttpOptions } from "../../../src/bases/http.ts";
 import { proxyFor } from "../../../src/bases/proxy.ts";
@@ -11,7 +13,7 @@ import { files, proxy, site, temporaryFolder } from "./server.ts";
 const plain: HttpOptions = { proxy: {}, connectTimeout: 2000, idleTimeout: 2000 };
 
 /** An https server with a certificate that nobody trusts. */
-async function secureSite(): Promise<string> {
+async function secureSite(): Promise<{ readonly url: string; readonly certificate: string }> {
 	const folder = await temporaryFolder();
 	const subject = ["-subj", "/CN=vendor.example", "-addext", "subjectAltName=DNS:vendor.example"];
 	const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", join(folder, "key")];
@@ -20,11 +22,11 @@ async function secureSite(): Promise<string> {
 	});
 	const server = createServer(
 		{ key: await readFile(join(folder, "key")), cert: await readFile(join(folder, "cert")) },
-		(_request, response) => response.end("secret"),
+		(request, response) => response.end(`secret of ${request.headers.host}${request.url}`),
 	);
 	await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 	onTestFinished(() => void server.close());
-	return `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+	return { url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`, certificate: join(folder, "cert") };
 }
 
 describe("get", () => {
@@ -77,9 +79,25 @@ describe("proxies", () => {
 	});
 
 	test("tunnel https, in which the vendor's certificate still counts", async () => {
-		const through = await proxy(await secureSite());
+		const through = await proxy((await secureSite()).url);
 		const asked = getText("https://vendor.example/x", { ...plain, proxy: { https: through.url } });
 		await expect(asked).rejects.toMatchObject({ name: "HttpConnectionError", code: "DEPTH_ZERO_SELF_SIGNED_CERT" });
+		expect(through.seen).toEqual(["CONNECT vendor.example:443"]);
+	});
+
+	test("tunnel https to a vendor whose certificate is trusted, under the vendor's name", async () => {
+		const { url, certificate } = await secureSite();
+		const through = await proxy(url);
+		const bundle = join(await temporaryFolder(), "http.mjs");
+		const source = new URL("../../../src/bases/http.ts", import.meta.url).pathname;
+		await build({ entryPoints: [source], bundle: true, platform: "node", format: "esm", outfile: bundle });
+		const call = `import { getText } from ${JSON.stringify(bundle)};
+			const settings = { proxy: { https: ${JSON.stringify(through.url)} }, connectTimeout: 5000, idleTimeout: 5000 };
+			console.log(await getText("https://vendor.example/x", settings));`;
+		const env = { ...process.env, NODE_EXTRA_CA_CERTS: certificate };
+		// Extra certificates are read when a process starts only.
+		const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", call], { env });
+		expect(stdout.trim()).toBe("secret of vendor.example/x");
 		expect(through.seen).toEqual(["CONNECT vendor.example:443"]);
 	});
 
