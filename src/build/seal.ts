@@ -1,7 +1,7 @@
 /** From the machine after its last step to an image in the store. */
 import { NodebuildError } from "../errors.ts";
 import { residueScript } from "../image/residue.ts";
-import { REMOUNT_SCRIPT, sealScript } from "../image/seal.ts";
+import { ORPHANS_SCRIPT, REMOUNT_SCRIPT, sealScript } from "../image/seal.ts";
 import type { Image, Layer } from "../layers/types.ts";
 import { BUILD_FILES } from "../machine/build-files.ts";
 import type { Machine } from "../machine/types.ts";
@@ -27,6 +27,7 @@ export async function sealImage(
 		try {
 			await machine.guest.script(sealScript({ config, buildFiles: BUILD_FILES }), { signal: options.signal });
 			await machine.guest.script(REMOUNT_SCRIPT, { signal: options.signal });
+			await machine.guest.script(ORPHANS_SCRIPT, { signal: options.signal });
 			await requireClean(machine);
 			await machine.quit();
 		} catch (error) {

@@ -39,7 +39,7 @@ const RESIDUES: readonly Residue[] = [
 	while read -r device point type rest; do
 		[ "$type" = ext4 ] || continue
 		case $device in /dev/*) ;; *) continue ;; esac
-		dumpe2fs -h "$device" 2>/dev/null | grep -e '^Filesystem features:.*needs_recovery' -e '^Filesystem state: *not clean'
+		dumpe2fs -h "$device" 2>/dev/null | grep -e '^Filesystem features:.*needs_recovery' -e '^Filesystem features:.*orphan_present' -e '^First orphan inode:' -e '^Filesystem state: *not clean'
 	done < /proc/mounts
 fi`,
 	},

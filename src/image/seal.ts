@@ -6,7 +6,7 @@ import type { ImageConfig } from "../plan/types.ts";
 import { configScript } from "./config-files.ts";
 
 /** Part of an image's key: raise it when sealing does something else. */
-export const SEAL_VERSION = 1;
+export const SEAL_VERSION = 2;
 
 /** Where the build's generator lies; the machine's provider puts it there. */
 export interface SealOptions {
@@ -48,6 +48,8 @@ rm -f /var/lib/NetworkManager/timestamps /var/lib/NetworkManager/seen-bssids
 if [ -f /etc/resolv.conf ] && [ ! -L /etc/resolv.conf ] && grep -q '^nameserver 10\\.0\\.2\\.3' /etc/resolv.conf; then
 	: > /etc/resolv.conf
 fi
+# cloud-init leaves this for root even where it has no key to put into it
+[ -s /root/.ssh/authorized_keys ] || rm -f /root/.ssh/authorized_keys
 # logs, history, temporary files, core dumps
 rm -rf /var/log/journal/* /var/log/cloud-init*.log /var/log/installer
 find /var/log -xdev -type f \\( -name '*.gz' -o -name '*.xz' -o -name '*.[0-9]' -o -name '*.old' \\) -delete
@@ -86,4 +88,23 @@ for try in $(seq 200); do
 done
 echo "still writable: $writable" >&2
 exit 1
+`;
+
+/**
+ * Files that were removed while a process or a mount of a private /tmp still held them are on the
+ * disk as orphans, which the next mount would have to clear. Our processes end with the machine,
+ * so e2fsck(8) clears them: while it is read-only it may repair a mounted root, others with -f.
+ */
+export const ORPHANS_SCRIPT = `command -v e2fsck >/dev/null && command -v dumpe2fs >/dev/null || exit 0
+while read -r device point type rest; do
+	[ "$type" = ext4 ] || continue
+	case $device in /dev/*) ;; *) continue ;; esac
+	dumpe2fs -h "$device" 2>/dev/null | grep -q -e '^First orphan inode:' -e '^Filesystem features:.*orphan_present' || continue
+	force=-f
+	[ "$point" != / ] || force=
+	said=$(e2fsck -p $force "$device" 2>&1)
+	# 1: repaired; 2: a mounted file system was, which nobody uses any more
+	[ $? -lt 4 ] || { echo "$said" >&2; exit 1; }
+done < /proc/mounts
+sync
 `;
