@@ -7,6 +7,7 @@ import { SshConnection, type SshTarget } from "./ssh.ts";
 import type { RebootingGuest } from "./reboot.ts";
 import { attachTerminal } from "./terminal.ts";
 import type { CapturedResult, ExecOptions, ExecResult } from "./types.ts";
+import type { Env } from "../plan/types.ts";
 import type { ResolvedUser } from "./users.ts";
 
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -48,11 +49,9 @@ export class SshGuest implements RebootingGuest {
 
 	async exec(options: ExecOptions): Promise<ExecResult> {
 		const user = await this.#user(options.user);
-		const env = options.env ?? OUR_ENV;
-		const hasHome = env.some(([name]) => name === "HOME");
 		const command = commandLine({
 			argv: options.argv,
-			env: hasHome ? env : [...env, ["HOME", user?.home ?? "/root"]],
+			env: withHome(options.env ?? OUR_ENV, user),
 			cwd: options.cwd ?? "/",
 			network: options.network ?? "default",
 			stdin: options.stdin !== undefined,
@@ -105,7 +104,7 @@ export class SshGuest implements RebootingGuest {
 	async interactive(options: Pick<ExecOptions, "argv" | "env" | "cwd" | "user">): Promise<number> {
 		const user = await this.#user(options.user);
 		const { term = "xterm" } = readEnvironment();
-		const env = [...(options.env ?? OUR_ENV), ["TERM", term] as const];
+		const env = [...withHome(options.env ?? OUR_ENV, user), ["TERM", term] as const];
 		const command = commandLine({
 			argv: options.argv,
 			env,
@@ -163,6 +162,11 @@ export class SshGuest implements RebootingGuest {
 		if (spec === undefined || spec === "" || spec === "root" || spec === "0") return undefined;
 		return lookUpUser(this, spec);
 	}
+}
+
+/** HOME is the user's, unless it is set. */
+function withHome(env: Env, user: ResolvedUser | undefined): Env {
+	return env.some(([name]) => name === "HOME") ? env : [...env, ["HOME", user?.home ?? "/root"]];
 }
 
 function timedOut(options: ExecOptions): NodebuildError {
