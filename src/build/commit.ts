@@ -13,13 +13,14 @@ export class CommitQueue {
 		this.#store = store;
 	}
 
-	/** Parents before children; a failure is thrown by `settled`. */
-	add(record: NewLayer, file: string): void {
+	/** `live`: folder of the live state frozen with it. Parents before children; a failure is thrown by `settled`. */
+	add(record: NewLayer, file: string, live?: string): void {
 		this.#tail = this.#tail.then(async () => {
 			if (this.#failure !== undefined) return;
 			try {
 				const layer = await this.#store.layers.commit(record, file);
 				if (!layer.stored) this.#failure = overtaken(record.key);
+				else if (live !== undefined) await this.#store.live.commit(record.key, live);
 			} catch (error) {
 				this.#failure = error;
 			}

@@ -1,6 +1,8 @@
 /** Machines for a build: which QEMU, which accelerator, from which disk. */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import type { Digest } from "../digest.ts";
+import { NodebuildError } from "../errors.ts";
 import type { Emit } from "../events.ts";
 import { backingNameOfDisk } from "../layers/paths.ts";
 import type { Store, WorkDir } from "../layers/store.ts";
@@ -9,6 +11,7 @@ import type { StartOptions } from "../machine/qemu/start.ts";
 import type { Machine, MachineSpec } from "../machine/types.ts";
 import { readEnvironment } from "../system/env.ts";
 import { exists } from "../system/files.ts";
+import { type LiveSettings, liveOf, withRam } from "./live.ts";
 import { type Task, task } from "./task.ts";
 
 export interface Host {
@@ -22,6 +25,7 @@ export interface Running extends AsyncDisposable {
 	readonly work: WorkDir;
 	/** Milliseconds from the start of QEMU until the guest was ready. */
 	readonly bootMilliseconds: number;
+	readonly resumed: boolean;
 }
 
 export interface StartRequest {
@@ -36,6 +40,8 @@ export interface StartRequest {
 	readonly title: string;
 	readonly signal: AbortSignal;
 	readonly emit: Emit;
+	/** Key of the layer that `disk` is, when its live state may be used and new ones may be taken. */
+	readonly live?: { readonly layer: Digest | undefined };
 }
 
 let said = false;
@@ -65,15 +71,40 @@ async function defaultQemu(searchPath: readonly string[]): Promise<string> {
 export async function start(request: StartRequest): Promise<Running> {
 	const { store, emit, signal } = request;
 	const host = await probeHost(store, emit, signal);
-	return task(emit, request.title, (handle) => bring(request, host, handle));
+	const live = request.live && (await liveOf(store, host, request.spec, request.live.layer));
+	if (live?.state !== undefined) {
+		const resumed = await resume(request, host, live);
+		if (resumed !== undefined) return resumed;
+	}
+	const { state: _state, ...fresh } = live ?? {};
+	return task(emit, request.title, (handle) =>
+		bring(request, host, handle, live === undefined ? undefined : (fresh as LiveSettings)),
+	);
 }
 
-async function bring(request: StartRequest, host: Host, handle: Task): Promise<Running> {
+/** Undefined when the state could not be used: then the machine boots from its disk, with the same result. */
+async function resume(request: StartRequest, host: Host, live: LiveSettings): Promise<Running | undefined> {
+	const { emit, store, live: wanted } = request;
+	try {
+		return await task(emit, request.title.replace(/^boot from/, "resume"), (handle) =>
+			bring(request, host, handle, live),
+		);
+	} catch (error) {
+		if (!(error instanceof NodebuildError) || error.code === "INTERRUPTED" || error.code === "HOST_DISK_FULL")
+			throw error;
+		emit({ type: "info", message: `the live state could not be used, the machine boots instead: ${error.message}` });
+		if (wanted?.layer !== undefined) await store.live.drop(wanted.layer);
+		return undefined;
+	}
+}
+
+async function bring(request: StartRequest, host: Host, handle: Task, live?: LiveSettings): Promise<Running> {
 	const { startMachine } = await import("../machine/qemu/start.ts");
 	const work = await request.store.workDir();
 	const begin = performance.now();
 	try {
 		const machine = await startMachine({
+			...(live === undefined ? {} : { live: await withRam(live, work.path, request) }),
 			spec: request.spec,
 			disk: { backing: request.disk, backingName: backingNameOfDisk(request.disk), virtualSize: request.virtualSize },
 			folder: work.path,
@@ -90,7 +121,13 @@ async function bring(request: StartRequest, host: Host, handle: Task): Promise<R
 			await machine.kill();
 			await work.release();
 		};
-		return { machine, work, bootMilliseconds: performance.now() - begin, [Symbol.asyncDispose]: dispose };
+		return {
+			machine,
+			work,
+			bootMilliseconds: performance.now() - begin,
+			resumed: live?.state !== undefined,
+			[Symbol.asyncDispose]: dispose,
+		};
 	} catch (error) {
 		await work.release();
 		throw error;

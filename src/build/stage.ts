@@ -1,16 +1,18 @@
 /** The steps of a chain: find where to start, bring a machine up exactly there, replay the rest. */
-import type { Digest } from "../digest.ts";
+import { join } from "node:path";
+import { type Digest, hexOf } from "../digest.ts";
 import { NodebuildError } from "../errors.ts";
 import type { Store } from "../layers/store.ts";
 import type { Layer } from "../layers/types.ts";
 import { backingName } from "../layers/paths.ts";
-import type { Machine } from "../machine/types.ts";
+import type { FrozenDisk, Machine } from "../machine/types.ts";
 import type { Step } from "../plan/types.ts";
 import type { Lock } from "../system/locks.ts";
 import type { Chain } from "./chain.ts";
 import { CommitQueue } from "./commit.ts";
 import { executeStep } from "./execute.ts";
 import { explainLoss } from "./loss.ts";
+import { flatten, outgrown, takesLive } from "./live.ts";
 import { type Running, start } from "./machines.ts";
 import type { Prepared, RootDisk } from "./prepare.ts";
 import type { BuildOptions } from "./types.ts";
@@ -90,7 +92,7 @@ function announce(chain: Chain, done: number, { options }: StageContext): void {
 async function replay(chain: Chain, begin: Start, context: StageContext, held: Lock): Promise<StageResult> {
 	const { store, options } = context;
 	const commits = new CommitQueue(store);
-	const running = await bringUp(chain, begin, context, commits);
+	let running = await bringUp(chain, begin, context, commits);
 	let lock = held;
 	/** The next step's lock is taken before this one's goes, and this one's goes when its layer is stored. */
 	const advance = async (key: Digest): Promise<void> => {
@@ -105,8 +107,12 @@ async function replay(chain: Chain, begin: Start, context: StageContext, held: L
 		for (const step of chain.layered.slice(begin.done)) {
 			if (locked) locked = false;
 			else await advance(step.key);
-			await runStep(step, parent, running, context, commits);
+			const frozen = await runStep(step, parent, running, context, commits);
 			parent = step.key;
+			if (step !== chain.layered.at(-1) && outgrown(frozen)) {
+				await commits.settled();
+				running = await renew(running, step.key, step.title, context);
+			}
 		}
 		await commits.settled();
 		const layer = await store.layers.find(parent);
@@ -138,11 +144,13 @@ async function bringUp(chain: Chain, begin: Start, context: StageContext, commit
 	const common = { store, spec, purpose: "build", signal, emit } as const;
 	if (begin.layer !== undefined) {
 		const { disk, virtualSize, title } = begin.layer;
-		return start({ ...common, disk, virtualSize, firstBoot: false, title: `boot from the layer "${title}"` });
+		const live = takesLive(options) ? { live: { layer: begin.layer.key } } : {};
+		return start({ ...common, ...live, disk, virtualSize, firstBoot: false, title: `boot from the layer "${title}"` });
 	}
 	const virtualSize = Math.max(options.diskSize, root.virtualSize);
 	const title = `boot ${root.ref} for the first time`;
-	const running = await start({ ...common, disk: root.disk, virtualSize, firstBoot: true, title });
+	const live = takesLive(options) ? { live: { layer: undefined } } : {};
+	const running = await start({ ...common, ...live, disk: root.disk, virtualSize, firstBoot: true, title });
 	const record = {
 		version: 1,
 		key: chain.rootKey,
@@ -153,10 +161,12 @@ async function bringUp(chain: Chain, begin: Start, context: StageContext, commit
 	} as const;
 	const begun = performance.now();
 	try {
-		const { file } = await freeze(running.machine, chain.rootKey);
+		const { file, live: size, liveFolder } = await freeze(running, chain.rootKey, options);
 		const boot = Math.round(running.bootMilliseconds);
-		commits.add({ ...record, took: { run: 0, freeze: Math.round(performance.now() - begun), boot } }, file);
-		return running;
+		commits.add({ ...record, took: { run: 0, freeze: Math.round(performance.now() - begun), boot } }, file, liveFolder);
+		if (size === undefined) return running;
+		await commits.settled();
+		return await renew(running, chain.rootKey, record.title, context);
 	} catch (error) {
 		const failure = await explainLoss(running.machine, error);
 		await running[Symbol.asyncDispose]();
@@ -165,9 +175,41 @@ async function bringUp(chain: Chain, begin: Start, context: StageContext, commit
 }
 
 /** Guest's caches to its disk, then a new overlay; the machine runs on. */
-async function freeze(machine: Machine, key: Digest): Promise<{ readonly file: string }> {
-	await machine.settle();
-	return machine.freeze(backingName("layers", key));
+async function freeze(
+	{ machine, work }: Running,
+	key: Digest,
+	options: BuildOptions,
+): Promise<FrozenDisk & { readonly liveFolder?: string }> {
+	await machine.settle(options.signal);
+	const next = backingName("layers", key);
+	if (!takesLive(options) || !machine.canFreezeLive) return machine.freeze(next);
+	const liveFolder = join(work.path, `live-${hexOf(key).slice(0, 16)}`);
+	return { ...(await machine.freeze(next, liveFolder)), liveFolder };
+}
+
+/**
+ * A machine whose memory differs much from its base RAM file freezes slowly: the layer's state becomes a
+ * base file of its own, and the machine goes on from there.
+ */
+async function renew(old: Running, key: Digest, title: string, context: StageContext): Promise<Running> {
+	const { options, store } = context;
+	await old[Symbol.asyncDispose]();
+	await flatten(store, key, options.memory);
+	const layer = await store.layers.find(key);
+	if (layer === undefined)
+		throw new NodebuildError({ code: "STORE_INVALID", message: `the layer "${title}" vanished` });
+	return start({
+		store,
+		disk: layer.disk,
+		virtualSize: layer.virtualSize,
+		spec: { memory: options.memory, cpus: options.cpus },
+		purpose: "build",
+		firstBoot: false,
+		title: `boot from the layer "${title}"`,
+		signal: options.signal,
+		emit: options.emit,
+		live: { layer: key },
+	});
 }
 
 async function runStep(
@@ -176,7 +218,7 @@ async function runStep(
 	running: Running,
 	context: StageContext,
 	commits: CommitQueue,
-): Promise<void> {
+): Promise<FrozenDisk> {
 	const { options, prepared, root } = context;
 	const { emit, signal } = options;
 	const begun = performance.now();
@@ -192,13 +234,14 @@ async function runStep(
 		const run = elapsed();
 		// The layers below are in the store by now, or were not stored for a reason: a kill loses one finished step at most.
 		await commits.settled();
-		const { file } = await freeze(running.machine, step.key);
+		const frozen = await freeze(running, step.key, options);
 		const took = { run, freeze: elapsed() - run };
 		const virtualSize = Math.max(options.diskSize, root.virtualSize);
 		const created = new Date().toISOString();
 		const record = { version: 1, key: step.key, parent, base: root.digest, title: step.title, created } as const;
-		commits.add({ ...record, virtualSize, took }, file);
+		commits.add({ ...record, virtualSize, took }, frozen.file, frozen.liveFolder);
 		emit({ type: "step-done", step, milliseconds: run, freezeMilliseconds: took.freeze });
+		return frozen;
 	} catch (error) {
 		const failure = await explainLoss(running.machine, error);
 		emit({

@@ -5,6 +5,9 @@ import type { Image } from "../layers/types.ts";
 import type { OutputRequest, OutputResult } from "../output/types.ts";
 import type { Plan } from "../plan/types.ts";
 
+/** `auto`: where it pays and fits the quota; `always`: at every step; `never`: neither taken nor used. */
+export type LiveMode = "auto" | "always" | "never";
+
 export interface BuildOptions {
 	/** Path as the user wrote it. */
 	readonly nodefile: string;
@@ -25,6 +28,8 @@ export interface BuildOptions {
 	readonly labels: Readonly<Record<string, string>>;
 	readonly verify: boolean;
 	readonly shellOnError: boolean;
+	/** Whether live states are taken and used; default never. */
+	readonly live?: LiveMode;
 	/** Folder of the store, absolute. */
 	readonly home: string;
 	/** "linux/amd64". */

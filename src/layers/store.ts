@@ -9,6 +9,7 @@ import { type BaseStore, createBaseStore } from "./base-store.ts";
 import { createImageStore, type ImageStore } from "./image-store.ts";
 import { createLayerStore, type LayerStore } from "./layer-store.ts";
 import { createEpochs, type Epochs } from "./epochs.ts";
+import { createLiveStore, type LiveStore } from "./live-store.ts";
 import { createMarks } from "./marks.ts";
 import { type StorePaths, storePaths } from "./paths.ts";
 import type { PrunePolicy } from "./prune.ts";
@@ -28,6 +29,7 @@ export interface Store extends AsyncDisposable {
 	readonly bases: BaseStore;
 	readonly images: ImageStore;
 	readonly epochs: Epochs;
+	readonly live: LiveStore;
 	/** For unfinished downloads, which a later run resumes. */
 	readonly downloadsDir: string;
 	/** A lock between processes; any text may be its name. Not reentrant. */
@@ -125,6 +127,7 @@ export async function openStore(home: string): Promise<Store> {
 		bases: createBaseStore(paths, marks),
 		images: createImageStore(paths, marks),
 		epochs: createEpochs(home),
+		live: createLiveStore(paths),
 		downloadsDir: paths.downloads,
 		lock: (name, options) => acquire(paths.lock(`build:${name}`), options),
 		workDir: () => makeWorkDir(paths),

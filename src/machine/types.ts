@@ -31,6 +31,8 @@ export interface FrozenDisk {
 	readonly file: string;
 	/** Milliseconds the guest stood still. */
 	readonly stopped: number;
+	/** Bytes of the memory overlay, when the live state was frozen with the disk. */
+	readonly live?: number;
 }
 
 export interface Capabilities {
@@ -50,8 +52,10 @@ export interface Machine {
 	settle(signal?: AbortSignal): Promise<void>;
 	/** Why the machine stopped by itself (the host's disk is full, a step powered it off), when it did. */
 	readonly failure: NodebuildError | undefined;
+	/** Whether `freeze` can take the live state too. */
+	readonly canFreezeLive: boolean;
 	/** Freeze the disk as it is (the guest has been synced) and go on in a new overlay over `nextBackingName`. */
-	freeze(nextBackingName: string): Promise<FrozenDisk>;
+	freeze(nextBackingName: string, liveFolder?: string): Promise<FrozenDisk>;
 	/** Wait for the guest to power itself off after an orderly request; then the process is gone. */
 	powerOff(): Promise<void>;
 	/**

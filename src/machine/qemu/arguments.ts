@@ -18,6 +18,10 @@ export interface QemuFiles {
 	readonly consoleSocket?: string;
 	/** Direct kernel boot, for a disk that has no boot loader yet. */
 	readonly kernel?: { readonly image: string; readonly initrd: string; readonly append: string };
+	/** Base file of the guest's memory, mapped privately: the machine can be frozen with its live state. */
+	readonly ram?: string;
+	/** Wait for a device state before running. */
+	readonly incoming?: boolean;
 	/** UEFI firmware image; BIOS when absent. */
 	readonly firmware?: string;
 }
@@ -33,8 +37,10 @@ function value(text: string): string {
 export function qemuArguments(spec: MachineSpec, files: QemuFiles, accelerator: Accelerator): string[] {
 	return [
 		...["-name", "nodebuild", "-nodefaults", "-no-user-config"],
-		...["-machine", "q35,vmport=off,smm=off", ...acceleration(accelerator)],
+		...["-machine", `q35,vmport=off,smm=off${files.ram === undefined ? "" : ",memory-backend=ram"}`],
+		...acceleration(accelerator),
 		...["-m", String(spec.memory), "-smp", String(spec.cpus)],
+		...memory(spec, files),
 		...["-display", "none", "-vga", "none", "-rtc", "base=utc"],
 		...["-chardev", consoleDevice(files), "-serial", "chardev:console"],
 		...["-chardev", "stdio,id=qmp,signal=off", "-mon", "chardev=qmp,mode=control"],
@@ -57,6 +63,16 @@ function acceleration(accelerator: Accelerator): string[] {
 function consoleDevice({ console, consoleSocket }: QemuFiles): string {
 	if (consoleSocket === undefined) return `file,id=console,path=${value(console)},append=on`;
 	return `socket,id=console,path=${value(consoleSocket)},server=on,wait=off,logfile=${value(console)},logappend=on`;
+}
+
+function memory(spec: MachineSpec, files: QemuFiles): string[] {
+	if (files.ram === undefined) return [];
+	// share=off: what the guest writes stays in the process. Never give such a machine a balloon: discarding
+	// pages of a private mapping punches holes into the file that others use.
+	const backend = `memory-backend-file,id=ram,size=${spec.memory}M,mem-path=${value(files.ram)},share=off`;
+	// Device states are saved without the configuration section (xen-save-devices-state).
+	const globals = ["-global", "migration.send-configuration=off"];
+	return ["-object", backend, ...globals, ...(files.incoming === true ? ["-incoming", "defer"] : [])];
 }
 
 function firmware(files: QemuFiles): string[] {

@@ -1,5 +1,5 @@
 /** A running QEMU process as a Machine. */
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf, NodebuildError } from "../../errors.ts";
 import { settle } from "../../guest/reboot.ts";
@@ -8,8 +8,12 @@ import { createOverlay } from "../../layers/qcow2.ts";
 import type { Companion } from "../../system/process.ts";
 import type { FrozenDisk, Machine } from "../types.ts";
 import { diskNodeOptions, type QemuFiles } from "./arguments.ts";
+import { loadPages, type SavedPages, savePages } from "./live/memory.ts";
+import { DELTA, DEVICES, type LiveRecord, runsOf, sha256File, writeRecord } from "./live/state.ts";
 import { MANAGEMENT_ADDRESS } from "./names.ts";
 import type { Qmp } from "./qmp.ts";
+
+export type LiveIdentity = Pick<LiveRecord, "fits" | "ram" | "client" | "host">;
 
 export interface QemuMachineOptions {
 	readonly qmp: Qmp;
@@ -17,6 +21,8 @@ export interface QemuMachineOptions {
 	readonly files: QemuFiles;
 	readonly folder: string;
 	readonly virtualSize: number;
+	/** What a live state of this machine says of itself; undefined: it takes none. */
+	readonly identity?: LiveIdentity;
 }
 
 /** Milliseconds a guest may take to power itself off. */
@@ -88,24 +94,77 @@ export class QemuMachine implements Machine {
 		await settle(this.guest, signal);
 	}
 
-	async freeze(nextBackingName: string): Promise<FrozenDisk> {
+	get canFreezeLive(): boolean {
+		return this.#options.identity !== undefined && this.#options.files.ram !== undefined;
+	}
+
+	async freeze(nextBackingName: string, liveFolder?: string): Promise<FrozenDisk> {
 		const { qmp, folder, virtualSize } = this.#options;
 		const frozen = this.activeDisk;
 		const from = `disk-${this.#overlay}`;
 		const next = `disk-${this.#overlay + 1}`;
 		const file = join(folder, `${next}.qcow2`);
 		await createOverlay({ file, backingName: nextBackingName, backingFormat: "qcow2", virtualSize });
-		const start = performance.now();
+		let live: SavedPages | undefined;
+		let start = performance.now();
 		try {
 			await qmp.execute("blockdev-add", { ...diskNodeOptions(next, file), backing: null });
+			start = performance.now();
+			if (liveFolder !== undefined) live = await this.#saveLive(liveFolder);
 			// Drains requests, flushes the old overlay's metadata and switches, all in one.
 			await qmp.execute("blockdev-snapshot", { node: from, overlay: next });
 		} catch (error) {
 			if (/No space left on device/.test(messageOf(error))) throw blockError({ nospace: true }, error);
 			throw error;
 		}
+		if (live !== undefined) await qmp.execute("cont");
 		this.#overlay += 1;
-		return { file: frozen, stopped: performance.now() - start };
+		const stopped = performance.now() - start;
+		if (liveFolder === undefined || live === undefined) return { file: frozen, stopped };
+		await this.#recordLive(liveFolder, live);
+		return { file: frozen, stopped, live: live.size };
+	}
+
+	/** Stop the guest and save its devices and its own pages; it stands still afterwards. */
+	async #saveLive(folder: string): Promise<SavedPages> {
+		const { qmp, process, files } = this.#options;
+		await mkdir(folder, { mode: 0o700 });
+		await qmp.execute("stop");
+		await qmp.execute("xen-save-devices-state", { filename: join(folder, DEVICES), live: false });
+		return savePages(process.pid, files.ram ?? "", join(folder, DELTA));
+	}
+
+	async #recordLive(folder: string, saved: SavedPages): Promise<void> {
+		const { identity } = this.#options;
+		if (identity === undefined) return;
+		const [devicesSha256, deltaSha256] = await Promise.all([
+			sha256File(join(folder, DEVICES)),
+			sha256File(join(folder, DELTA)),
+		]);
+		const runs = saved.runs.map(({ page, count }) => [page, count] as const);
+		const bootId = this.guest.bootId ?? "";
+		await writeRecord(folder, {
+			version: 1,
+			...identity,
+			runs,
+			devicesSha256,
+			deltaSha256,
+			deltaSize: saved.size,
+			bootId,
+		});
+	}
+
+	/** Load a live state into this machine, which was started to wait for one, and let it run. */
+	async resume(folder: string, record: LiveRecord): Promise<void> {
+		const { qmp, process, files } = this.#options;
+		loadPages(process.pid, files.ram ?? "", join(folder, DELTA), runsOf(record));
+		await qmp.execute("migrate-incoming", { uri: `exec:cat '${join(folder, DEVICES)}'` });
+		for (;;) {
+			const { status } = (await qmp.execute("query-status")) as { status: string };
+			if (status !== "inmigrate") break;
+			await new Promise((resolve) => setTimeout(resolve, 5));
+		}
+		await qmp.execute("cont");
 	}
 
 	async powerOff(): Promise<void> {

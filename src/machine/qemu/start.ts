@@ -3,8 +3,10 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { NodebuildError } from "../../errors.ts";
 import { SshGuest } from "../../guest/guest.ts";
+import type { Digest } from "../../digest.ts";
 import { noteBoot } from "../../guest/reboot.ts";
 import { type ReadinessWarning, waitUntilReady } from "../../guest/readiness.ts";
+import { wakeUp } from "../../guest/wake.ts";
 import { generateKeyPair } from "../../guest/ssh.ts";
 import { createOverlay } from "../../layers/qcow2.ts";
 import { startCompanion } from "../../system/process.ts";
@@ -12,6 +14,7 @@ import type { Machine, MachineDisk, MachineSpec } from "../types.ts";
 import type { Accelerator, QemuFiles } from "./arguments.ts";
 import { qemuArguments } from "./arguments.ts";
 import type { SeedPurpose } from "./guest-files.ts";
+import type { LiveRecord } from "./live/state.ts";
 import { QemuMachine } from "./machine.ts";
 import { Qmp } from "./qmp.ts";
 import { writeSeed, writeTools } from "./seed.ts";
@@ -29,10 +32,22 @@ export interface StartOptions {
 	readonly firstBoot: boolean;
 	readonly kernel?: QemuFiles["kernel"];
 	readonly firmware?: string;
+	/** Give the machine a memory that can be frozen. */
+	readonly live?: {
+		readonly fits: Digest;
+		/** Name of the base RAM file, and where it lies. */
+		readonly ram: string;
+		readonly ramFile: string;
+		/** Resume this state instead of booting. */
+		readonly state?: { readonly folder: string; readonly record: LiveRecord };
+	};
 	readonly signal?: AbortSignal;
 	readonly onNote?: (note: string) => void;
 	readonly onWarning?: (warning: ReadinessWarning) => void;
 }
+
+/** Milliseconds for a resumed guest to answer: it did so when it was frozen. */
+const RESUME_TIMEOUT = 30_000;
 
 /** Milliseconds until a guest must answer over SSH. */
 const BOOT_TIMEOUT = { kvm: 180_000, tcg: 300_000 } as const;
@@ -43,8 +58,9 @@ const BOOT_TIMEOUT = { kvm: 180_000, tcg: 300_000 } as const;
  */
 export async function startMachine(options: StartOptions): Promise<Machine> {
 	const { folder, spec } = options;
-	const client = generateKeyPair("nodebuild");
-	const host = generateKeyPair("nodebuild-host");
+	const state = options.live?.state;
+	const client = state?.record.client ?? generateKeyPair("nodebuild");
+	const host = state?.record.host ?? generateKeyPair("nodebuild-host");
 	const disk = join(folder, "disk-0.qcow2");
 	const [seed, tools] = await allDone([
 		writeSeed(folder, {
@@ -66,6 +82,7 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
 		seed,
 		tools,
 		console: join(folder, "console.log"),
+		...(options.live === undefined ? {} : { ram: options.live.ramFile, incoming: state !== undefined }),
 		...(spec.consoleSocket === undefined ? {} : { consoleSocket: spec.consoleSocket }),
 		...(options.kernel === undefined ? {} : { kernel: options.kernel }),
 		...(options.firmware === undefined ? {} : { firmware: options.firmware }),
@@ -76,19 +93,34 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
 		cwd: folder,
 	});
 	const qmp = new Qmp(process.stdout, process.stdin);
-	const machine = new QemuMachine({ qmp, process, files, folder, virtualSize: options.disk.virtualSize });
+	const { virtualSize } = options.disk;
+	const identity = options.live && { fits: options.live.fits, ram: options.live.ram, client, host };
+	const machine = new QemuMachine({
+		qmp,
+		process,
+		files,
+		folder,
+		virtualSize,
+		...(identity === undefined ? {} : { identity }),
+	});
 	try {
 		await qmp.negotiate();
+		if (state !== undefined) await machine.resume(state.folder, state.record);
 		await machine.readPorts();
 		options.onNote?.("waiting for SSH");
 		const guest = await SshGuest.connect({
 			target: { host: "127.0.0.1", port: machine.managementPort, key: client.private, hostKey: host.public },
 			gone: machine.gone,
 			crashed: async () => (await machine.consoleTail(500)).some((line) => line.includes("Kernel panic")),
-			bootTimeout: BOOT_TIMEOUT[options.accelerator],
+			bootTimeout: state === undefined ? BOOT_TIMEOUT[options.accelerator] : RESUME_TIMEOUT,
 			...(options.signal === undefined ? {} : { signal: options.signal }),
 		});
 		machine.attachGuest(guest);
+		if (state !== undefined) {
+			guest.bootId = state.record.bootId;
+			await wakeUp(guest);
+			return machine;
+		}
 		await noteBoot(guest);
 		options.onNote?.(options.firstBoot ? "waiting for cloud-init" : "waiting for the system");
 		for (const warning of await waitUntilReady(guest, options.firstBoot)) options.onWarning?.(warning);

@@ -1,0 +1,168 @@
+/**
+ * A guest's memory from outside: which pages are the machine's own, and their bytes.
+ *
+ * The guest's RAM is a private mapping of a base file. A page that the guest wrote is anonymous memory
+ * of the QEMU process from then on, which /proc/PID/pagemap tells (Documentation/admin-guide/mm/pagemap.rst);
+ * all others are still the file's. So a memory overlay holds exactly what differs from the base file.
+ */
+import { closeSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
+import { NodebuildError } from "../../../errors.ts";
+
+export const PAGE = 4096;
+/** Bytes read or written at a time. */
+const PIECE = 1024 * 1024;
+
+/** A part of the RAM file as it is mapped into the process. */
+interface Mapping {
+	/** Address in the process. */
+	readonly address: number;
+	readonly length: number;
+	/** Where in the file it begins. */
+	readonly offset: number;
+}
+
+/** Pages that follow each other: index of the first in the RAM file, and how many. */
+export interface Run {
+	readonly page: number;
+	readonly count: number;
+}
+
+function mappingsOf(pid: number, ramFile: string): Mapping[] {
+	const mappings: Mapping[] = [];
+	for (const line of readFileSync(`/proc/${pid}/maps`, "utf8").split("\n")) {
+		if (!line.endsWith(ramFile)) continue;
+		const [, from = "", to = "", offset = ""] = /^([0-9a-f]+)-([0-9a-f]+) \S+ ([0-9a-f]+) /.exec(line) ?? [];
+		const address = Number.parseInt(from, 16);
+		mappings.push({ address, length: Number.parseInt(to, 16) - address, offset: Number.parseInt(offset, 16) });
+	}
+	if (mappings.length > 0) return mappings;
+	throw new NodebuildError({ code: "MACHINE_LOST", message: `QEMU has not mapped its memory file ${ramFile}` });
+}
+
+/** Bit 63: present, bit 62: swapped, bit 61: page of a file; read as the entry's upper 32 bits. */
+const PRESENT_OR_SWAPPED = 0xc0000000;
+const FILE_PAGE = 0x20000000;
+
+/** Runs of pages that the process wrote; the machine must be stopped. */
+function ownRuns(pid: number, mapping: Mapping): Run[] {
+	const pages = mapping.length / PAGE;
+	const entries = Buffer.alloc(pages * 8);
+	readAt(`/proc/${pid}/pagemap`, entries, (mapping.address / PAGE) * 8);
+	const first = mapping.offset / PAGE;
+	const runs: Run[] = [];
+	let begin = -1;
+	for (let page = 0; page <= pages; page++) {
+		const bits = page < pages ? entries.readUInt32LE(page * 8 + 4) : 0;
+		const own = (bits & PRESENT_OR_SWAPPED) !== 0 && (bits & FILE_PAGE) === 0;
+		if (own && begin < 0) begin = page;
+		if (own || begin < 0) continue;
+		runs.push({ page: first + begin, count: page - begin });
+		begin = -1;
+	}
+	return runs;
+}
+
+function readAt(file: string, buffer: Buffer, position: number): void {
+	const fd = openSync(file, "r");
+	try {
+		readFully(fd, buffer, buffer.length, position);
+	} finally {
+		closeSync(fd);
+	}
+}
+
+function readFully(fd: number, buffer: Buffer, length: number, position: number): void {
+	for (let done = 0; done < length; ) {
+		const read = readSync(fd, buffer, done, length - done, position + done);
+		if (read === 0) throw new Error(`read ended after ${done} of ${length} bytes`);
+		done += read;
+	}
+}
+
+function writeFully(fd: number, buffer: Buffer, length: number, position: number): void {
+	for (let done = 0; done < length; ) done += writeSync(fd, buffer, done, length - done, position + done);
+}
+
+export interface SavedPages {
+	readonly runs: readonly Run[];
+	/** Bytes written. */
+	readonly size: number;
+}
+
+/** Write the machine's own pages, one run after the other, to a new file; the machine must be stopped. */
+export function savePages(pid: number, ramFile: string, deltaFile: string): SavedPages {
+	const buffer = Buffer.allocUnsafe(PIECE);
+	const all: Run[] = [];
+	let size = 0;
+	const memory = openSync(`/proc/${pid}/mem`, "r");
+	const delta = openSync(deltaFile, "wx", 0o600);
+	try {
+		for (const mapping of mappingsOf(pid, ramFile)) {
+			for (const run of ownRuns(pid, mapping)) {
+				const from = mapping.address + run.page * PAGE - mapping.offset;
+				for (let done = 0; done < run.count * PAGE; ) {
+					const length = Math.min(PIECE, run.count * PAGE - done);
+					readFully(memory, buffer, length, from + done);
+					writeFully(delta, buffer, length, size);
+					done += length;
+					size += length;
+				}
+				all.push(run);
+			}
+		}
+	} finally {
+		closeSync(memory);
+		closeSync(delta);
+	}
+	return { runs: all, size };
+}
+
+/** Put saved pages into the memory of a machine that has not started to run. */
+export function loadPages(pid: number, ramFile: string, deltaFile: string, runs: readonly Run[]): void {
+	const mappings = mappingsOf(pid, ramFile);
+	const memory = openSync(`/proc/${pid}/mem`, "r+");
+	try {
+		copyRuns(deltaFile, runs, (buffer, length, position) => {
+			const mapping = mappings.find(
+				({ offset, length: size }) => position >= offset && position + length <= offset + size,
+			);
+			if (mapping === undefined) throw new Error("a page lies outside the machine's memory");
+			writeFully(memory, buffer, length, mapping.address + position - mapping.offset);
+		});
+	} finally {
+		closeSync(memory);
+	}
+}
+
+/** Put saved pages into a RAM file. */
+export function patchFile(ramFile: string, deltaFile: string, runs: readonly Run[]): void {
+	const ram = openSync(ramFile, "r+");
+	try {
+		copyRuns(deltaFile, runs, (buffer, length, position) => writeFully(ram, buffer, length, position));
+	} finally {
+		closeSync(ram);
+	}
+}
+
+function copyRuns(
+	deltaFile: string,
+	runs: readonly Run[],
+	write: (buffer: Buffer, length: number, position: number) => void,
+): void {
+	const buffer = Buffer.allocUnsafe(PIECE);
+	const delta = openSync(deltaFile, "r");
+	let read = 0;
+	try {
+		for (const { page, count } of runs) {
+			for (let done = 0; done < count * PAGE; ) {
+				const length = Math.min(PIECE, count * PAGE - done);
+				readFully(delta, buffer, length, read);
+				write(buffer, length, page * PAGE + done);
+				done += length;
+				read += length;
+			}
+		}
+	} finally {
+		closeSync(delta);
+	}
+}
