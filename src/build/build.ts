@@ -1,10 +1,12 @@
 /** The linear story of a build. */
 import { NodebuildError } from "../errors.ts";
+import { readEnvironment } from "../system/env.ts";
 import { openStore, type Store } from "../layers/store.ts";
 import type { Image } from "../layers/types.ts";
 import type { OutputResult } from "../output/types.ts";
 import { whenFull } from "../system/files.ts";
 import { chainOf } from "./chain.ts";
+import { takesLive } from "./live-mode.ts";
 import { type Prepared, prepare, type RootDisk } from "./prepare.ts";
 import { rootResolver } from "./roots.ts";
 import type { BuildOptions, BuildResult } from "./types.ts";
@@ -25,6 +27,7 @@ async function buildIn(options: BuildOptions): Promise<BuildResult> {
 	const prepared = await prepare(options, store, rootResolver(options, store));
 	const known = await unchanged(prepared, options, store);
 	const { image, cached } = known === undefined ? await make(prepared, options, store) : { image: known, cached: true };
+	if (takesLive(options)) await store.live.trim(readEnvironment().liveQuota);
 	const outputs = await writeOutputs(image, options);
 	const verification = options.verify ? await verify(image, options, store) : undefined;
 	return {

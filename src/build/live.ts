@@ -16,7 +16,6 @@ import {
 } from "../machine/qemu/live/state.ts";
 import type { FrozenDisk, MachineSpec } from "../machine/types.ts";
 import type { Host, StartRequest } from "./machines.ts";
-import type { BuildOptions } from "./types.ts";
 
 export interface LiveSettings {
 	readonly fits: Digest;
@@ -25,10 +24,6 @@ export interface LiveSettings {
 
 /** Bytes of memory overlay above which a machine goes on from a base file of its own. */
 const OUTGROWN = 96 * 2 ** 20;
-
-export function takesLive({ live }: BuildOptions): boolean {
-	return live !== undefined && live !== "never";
-}
 
 export function outgrown({ live }: FrozenDisk): boolean {
 	return live !== undefined && live > OUTGROWN;

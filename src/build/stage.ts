@@ -12,7 +12,8 @@ import type { Chain } from "./chain.ts";
 import { CommitQueue } from "./commit.ts";
 import { executeStep } from "./execute.ts";
 import { explainLoss } from "./loss.ts";
-import { flatten, outgrown, takesLive } from "./live.ts";
+import { flatten, outgrown } from "./live.ts";
+import { takesLive } from "./live-mode.ts";
 import { type Running, start } from "./machines.ts";
 import type { Prepared, RootDisk } from "./prepare.ts";
 import type { BuildOptions } from "./types.ts";
@@ -184,7 +185,8 @@ async function freeze(
 	const next = backingName("layers", key);
 	if (!takesLive(options) || !machine.canFreezeLive) return machine.freeze(next);
 	const liveFolder = join(work.path, `live-${hexOf(key).slice(0, 16)}`);
-	return { ...(await machine.freeze(next, liveFolder)), liveFolder };
+	const frozen = await machine.freeze(next, liveFolder);
+	return frozen.live === undefined ? frozen : { ...frozen, liveFolder };
 }
 
 /**

@@ -50,6 +50,7 @@ export interface BuildFlags {
 	readonly outputs?: readonly OutputRequest[];
 	readonly verify?: boolean;
 	readonly shellOnError?: boolean;
+	readonly live?: "auto" | "always" | "never";
 }
 
 /** Options normalised once: what the build gets. @throws NodebuildError NODEFILE_NOT_FOUND, CONTEXT_INVALID */
@@ -74,6 +75,7 @@ export function nodefileOptions(
 		labels: fromPairs(flags.label),
 		verify: build.verify === true,
 		shellOnError: build.shellOnError === true,
+		live: build.live ?? "never",
 		home: homeOf(io),
 		platform: flags.platform ?? hostPlatform(),
 		signal: io.signal,

@@ -31,7 +31,7 @@ export interface FrozenDisk {
 	readonly file: string;
 	/** Milliseconds the guest stood still. */
 	readonly stopped: number;
-	/** Bytes of the memory overlay, when the live state was frozen with the disk. */
+	/** Bytes of the memory overlay, when the live state was frozen with the disk; it may fail where the disk does not. */
 	readonly live?: number;
 }
 

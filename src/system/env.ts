@@ -23,6 +23,8 @@ export interface Environment {
 	readonly noColor: boolean;
 	/** CI is set to anything but "", "0" or "false". */
 	readonly ci: boolean;
+	/** NODEBUILD_LIVE_QUOTA: bytes on disk that live states may take; 8 GiB by default. */
+	readonly liveQuota: number;
 	/** Folders of PATH. */
 	readonly searchPath: readonly string[];
 	/** XDG_RUNTIME_DIR, when it is an absolute path. */
@@ -64,6 +66,17 @@ function choice<T extends string>(variables: Variables, name: string, allowed: r
 	});
 }
 
+function bytes(variables: Variables, name: string, fallback: number): number {
+	const value = text(variables, name);
+	if (value === undefined) return fallback;
+	if (/^\d+$/.test(value)) return Number(value);
+	throw new NodebuildError({
+		code: "USAGE",
+		message: `expected ${name} to be a number of bytes, got "${value}"`,
+		hint: `unset ${name}, or give it a whole number`,
+	});
+}
+
 /** A member only where there is a value: exactOptionalPropertyTypes. */
 function optional<K extends string>(name: K, value: string | undefined): { readonly [P in K]?: string } {
 	return value === undefined ? {} : ({ [name]: value } as { readonly [P in K]?: string });
@@ -90,6 +103,7 @@ export function readEnvironment(variables: Variables = process.env): Environment
 		},
 		noColor: text(variables, "NO_COLOR") !== undefined,
 		ci: ci !== undefined && ci !== "0" && ci.toLowerCase() !== "false",
+		liveQuota: bytes(variables, "NODEBUILD_LIVE_QUOTA", 8 * 2 ** 30),
 		searchPath: (variables.PATH ?? "").split(":").filter((folder) => folder !== ""),
 		...optional("runtimeDir", absolute(variables, "XDG_RUNTIME_DIR")),
 		tempDir: absolute(variables, "TMPDIR") ?? tmpdir(),

@@ -1,7 +1,7 @@
 /** `nodebuild [build] -f Nodefile.worker -t worker`: the command that is meant when none is named. */
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { BuildResult } from "../../build/types.ts";
 import { EXIT_STATUS } from "../../errors.ts";
 import type { OutputRequest } from "../../output/types.ts";
@@ -22,6 +22,7 @@ interface Flags extends NodefileFlags, ProgressFlags {
 	readonly output?: readonly string[];
 	readonly verify?: boolean;
 	readonly shellOnError?: boolean;
+	readonly live?: "auto" | "always" | "never";
 	readonly iidfile?: string;
 }
 
@@ -40,6 +41,11 @@ export function addBuild(program: Command, context: CommandContext): void {
 			collect(String),
 		)
 		.option("--verify", "boot a throwaway copy of the image and check that it answers")
+		.addOption(
+			new Option("--live <mode>", "freeze the running machine with its layers, to resume it later (experimental)")
+				.choices(["auto", "always", "never"])
+				.default("never"),
+		)
 		.option("--shell-on-error", "when a step fails, open a shell in the machine as the step left it")
 		.option("--iidfile <file>", "write the image's id to a file")
 		.option("-q, --quiet", "show no progress, print the image's id");

@@ -110,14 +110,15 @@ export class QemuMachine implements Machine {
 		try {
 			await qmp.execute("blockdev-add", { ...diskNodeOptions(next, file), backing: null });
 			start = performance.now();
-			if (liveFolder !== undefined) live = await this.#saveLive(liveFolder);
+			// A live state is an accelerator: without it the layer is as good.
+			if (liveFolder !== undefined) live = await this.#saveLive(liveFolder).catch(() => undefined);
 			// Drains requests, flushes the old overlay's metadata and switches, all in one.
 			await qmp.execute("blockdev-snapshot", { node: from, overlay: next });
 		} catch (error) {
 			if (/No space left on device/.test(messageOf(error))) throw blockError({ nospace: true }, error);
 			throw error;
 		}
-		if (live !== undefined) await qmp.execute("cont");
+		if (liveFolder !== undefined) await qmp.execute("cont");
 		this.#overlay += 1;
 		const stopped = performance.now() - start;
 		if (liveFolder === undefined || live === undefined) return { file: frozen, stopped };
