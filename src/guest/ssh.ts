@@ -1,5 +1,5 @@
 /** The only file that knows ssh2: one connection to one guest, and commands over it. */
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import ssh2, { type Client, type ClientChannel } from "ssh2";
 import { messageOf, NodebuildError } from "../errors.ts";
 
@@ -116,7 +116,16 @@ export class SshConnection {
 		});
 	}
 
-	exec(command: string, options: ChannelOptions = {}): Promise<ChannelResult> {
+	async exec(command: string, options: ChannelOptions = {}): Promise<ChannelResult> {
+		try {
+			return await this.#exec(command, options);
+		} finally {
+			// A command may end, or never start, before it has read everything.
+			if (options.stdin instanceof Readable) options.stdin.destroy();
+		}
+	}
+
+	#exec(command: string, options: ChannelOptions): Promise<ChannelResult> {
 		const { signal } = options;
 		return new Promise((resolve, reject) => {
 			if (signal?.aborted === true) return reject(interrupted());
@@ -246,8 +255,6 @@ function feed(channel: ClientChannel, stdin: ChannelOptions["stdin"], reject: (e
 			channel.close();
 			reject(error);
 		});
-		// A command may end before it has read everything.
-		channel.once("close", () => stdin.destroy());
 		stdin.pipe(channel);
 	}
 }

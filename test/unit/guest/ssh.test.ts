@@ -177,7 +177,17 @@ describe("an interrupt", () => {
 		const running = run(connection, "cat", { signal: controller.signal, stdin });
 		setTimeout(() => controller.abort(), 50);
 		await expect(running).rejects.toMatchObject({ code: "INTERRUPTED" });
-		await new Promise((resolve) => (stdin.destroyed ? resolve(undefined) : stdin.once("close", resolve)));
+		expect(stdin.destroyed).toBe(true);
+	});
+
+	test("before the command starts lets go of what was to be sent", async () => {
+		const connection = await connect(await sshServer());
+		const stdin = new Readable({ read: () => undefined });
+		const controller = new AbortController();
+		const running = run(connection, "cat", { signal: controller.signal, stdin });
+		controller.abort();
+		await expect(running).rejects.toMatchObject({ code: "INTERRUPTED" });
+		expect(stdin.destroyed).toBe(true);
 	});
 });
 
