@@ -158,7 +158,8 @@ describe("the example, from the first build on", () => {
 		await edit(/^RUN date.*$/m, "RUN echo edited > /etc/built-at");
 		const plan = JSON.parse((await succeed(["plan", "--json", "-f", nodefile])).stdout);
 		expect(plan.steps.filter(({ state }: { state: string }) => state === "run")).toHaveLength(1);
-		const edited = await build(["-f", nodefile, "-t", "e2e-web", "-o", output("edited.raw")]);
+		const raw = `type=raw,sha256=false,dest=${output("edited.raw")}`;
+		const edited = await build(["-f", nodefile, "-t", "e2e-web", "-o", raw]);
 		expect(edited.ran).toEqual(["RUN echo edited > /etc/built-at"]);
 		expect(edited.cached).toEqual(EXAMPLE_STEPS.slice(0, -1));
 		expect(edited.result.image.id).not.toBe(first.result.image.id);
