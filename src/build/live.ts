@@ -14,8 +14,8 @@ import {
 	runsOf,
 	writeRecord,
 } from "../machine/qemu/live/state.ts";
+import type { AcceleratorReport } from "../machine/qemu/accelerator.ts";
 import type { FrozenDisk, MachineSpec } from "../machine/types.ts";
-import type { Host, StartRequest } from "./machines.ts";
 
 export interface LiveSettings {
 	readonly fits: Digest;
@@ -32,11 +32,11 @@ export function outgrown({ live }: FrozenDisk): boolean {
 /** What the host can take, and the state of `layer` when it is whole and fits. */
 export async function liveOf(
 	store: Store,
-	host: Host,
+	report: AcceleratorReport,
 	spec: MachineSpec,
 	layer: Digest | undefined,
 ): Promise<LiveSettings> {
-	const { accelerator, qemuVersion } = host.report;
+	const { accelerator, qemuVersion } = report;
 	const cpu = accelerator === "kvm" ? sha256(await readFile("/proc/cpuinfo", "utf8").then(cpuIdentity)) : "";
 	const fits = fingerprint(spec, accelerator, qemuVersion, cpu);
 	const folder = layer === undefined ? undefined : await store.live.find(layer);
@@ -52,7 +52,11 @@ function cpuIdentity(cpuinfo: string): string {
 }
 
 /** The RAM file that a machine is to map: the state's base, or zeros. */
-export async function withRam(live: LiveSettings, folder: string, { store, spec }: StartRequest) {
+export async function withRam(
+	live: LiveSettings,
+	folder: string,
+	{ store, spec }: { readonly store: Store; readonly spec: MachineSpec },
+) {
 	const ram = live.state?.record.ram ?? ZERO_RAM;
 	const kept = ram === ZERO_RAM ? undefined : await store.live.ram(ram);
 	const ramFile = kept ?? join(folder, "ram");

@@ -6,13 +6,16 @@ import { NodebuildError } from "../errors.ts";
 import type { Emit } from "../events.ts";
 import { backingNameOfDisk } from "../layers/paths.ts";
 import type { Store, WorkDir } from "../layers/store.ts";
+import type { Layer } from "../layers/types.ts";
 import type { AcceleratorReport } from "../machine/qemu/accelerator.ts";
 import type { StartOptions } from "../machine/qemu/start.ts";
 import type { Machine, MachineSpec } from "../machine/types.ts";
 import { readEnvironment } from "../system/env.ts";
 import { exists } from "../system/files.ts";
 import { type LiveSettings, liveOf, withRam } from "./live.ts";
+import { takesLive } from "./live-mode.ts";
 import { type Task, task } from "./task.ts";
+import type { BuildOptions } from "./types.ts";
 
 export interface Host {
 	readonly qemu: string;
@@ -71,7 +74,7 @@ async function defaultQemu(searchPath: readonly string[]): Promise<string> {
 export async function start(request: StartRequest): Promise<Running> {
 	const { store, emit, signal } = request;
 	const host = await probeHost(store, emit, signal);
-	const live = request.live && (await liveOf(store, host, request.spec, request.live.layer));
+	const live = request.live && (await liveOf(store, host.report, request.spec, request.live.layer));
 	if (live?.state !== undefined) {
 		const resumed = await resume(request, host, live);
 		if (resumed !== undefined) return resumed;
@@ -80,6 +83,27 @@ export async function start(request: StartRequest): Promise<Running> {
 	return task(emit, request.title, (handle) =>
 		bring(request, host, handle, live === undefined ? undefined : (fresh as LiveSettings)),
 	);
+}
+
+/** A machine exactly at a layer: resumed where it may and can be, else booted from its disk. */
+export function startAt(
+	layer: Layer,
+	store: Store,
+	options: Pick<BuildOptions, "memory" | "cpus" | "signal" | "emit" | "live">,
+): Promise<Running> {
+	const { memory, cpus, signal, emit } = options;
+	return start({
+		store,
+		disk: layer.disk,
+		virtualSize: layer.virtualSize,
+		spec: { memory, cpus },
+		purpose: "build",
+		firstBoot: false,
+		title: `boot from the layer "${layer.title}"`,
+		signal,
+		emit,
+		...(takesLive(options) ? { live: { layer: layer.key } } : {}),
+	});
 }
 
 /** Undefined when the state could not be used: then the machine boots from its disk, with the same result. */

@@ -9,7 +9,7 @@ import { socketDir } from "../system/paths.ts";
 import { type Chain, chainOf } from "./chain.ts";
 import { attachConsole } from "./console.ts";
 import { checkHealth } from "./health.ts";
-import { type Running, start } from "./machines.ts";
+import { type Running, start, startAt } from "./machines.ts";
 import { prepare } from "./prepare.ts";
 import { rootResolver } from "./roots.ts";
 import { findStart } from "./stage.ts";
@@ -110,17 +110,7 @@ export async function openShell(options: BuildOptions & { readonly step?: number
 	const prepared = await prepare({ ...options, noCache: false }, store, rootResolver(options, store));
 	const chain = chainOf(prepared.plan, prepared.plan.target);
 	const { layer, step } = await layerFor(chain, options.step, store, options.nodefile);
-	await using up = await start({
-		store,
-		disk: layer.disk,
-		virtualSize: layer.virtualSize,
-		spec: { memory: options.memory, cpus: options.cpus },
-		purpose: "build",
-		firstBoot: false,
-		title: `boot from the layer "${layer.title}"`,
-		signal: options.signal,
-		emit: options.emit,
-	});
+	await using up = await startAt(layer, store, options);
 	const config = step?.config;
 	return await up.machine.guest.interactive({
 		argv: LOGIN_SHELL,

@@ -8,7 +8,7 @@ import type { Machine } from "../machine/types.ts";
 import type { Chain } from "./chain.ts";
 import { stageOf } from "./chain.ts";
 import { explainLoss } from "./loss.ts";
-import { type Running, start } from "./machines.ts";
+import { type Running, startAt } from "./machines.ts";
 import type { StageContext } from "./stage.ts";
 import { task } from "./task.ts";
 
@@ -54,17 +54,7 @@ export async function sealImage(
 
 /** Only the configuration changed: the last layer is there, no machine is. */
 function bootToSeal(layer: Layer, { options, store }: StageContext): Promise<Running> {
-	return start({
-		store,
-		disk: layer.disk,
-		virtualSize: layer.virtualSize,
-		spec: { memory: options.memory, cpus: options.cpus },
-		purpose: "build",
-		firstBoot: false,
-		title: `boot from the layer "${layer.title}"`,
-		signal: options.signal,
-		emit: options.emit,
-	});
+	return startAt(layer, store, options);
 }
 
 async function requireClean(machine: Machine): Promise<void> {

@@ -14,7 +14,7 @@ import { executeStep } from "./execute.ts";
 import { explainLoss } from "./loss.ts";
 import { flatten, outgrown } from "./live.ts";
 import { takesLive } from "./live-mode.ts";
-import { type Running, start } from "./machines.ts";
+import { type Running, start, startAt } from "./machines.ts";
 import type { Prepared, RootDisk } from "./prepare.ts";
 import type { BuildOptions } from "./types.ts";
 
@@ -144,9 +144,7 @@ async function bringUp(chain: Chain, begin: Start, context: StageContext, commit
 	const { emit, signal } = options;
 	const common = { store, spec, purpose: "build", signal, emit } as const;
 	if (begin.layer !== undefined) {
-		const { disk, virtualSize, title } = begin.layer;
-		const live = takesLive(options) ? { live: { layer: begin.layer.key } } : {};
-		return start({ ...common, ...live, disk, virtualSize, firstBoot: false, title: `boot from the layer "${title}"` });
+		return startAt(begin.layer, store, options);
 	}
 	const virtualSize = Math.max(options.diskSize, root.virtualSize);
 	const title = `boot ${root.ref} for the first time`;
@@ -200,18 +198,7 @@ async function renew(old: Running, key: Digest, title: string, context: StageCon
 	const layer = await store.layers.find(key);
 	if (layer === undefined)
 		throw new NodebuildError({ code: "STORE_INVALID", message: `the layer "${title}" vanished` });
-	return start({
-		store,
-		disk: layer.disk,
-		virtualSize: layer.virtualSize,
-		spec: { memory: options.memory, cpus: options.cpus },
-		purpose: "build",
-		firstBoot: false,
-		title: `boot from the layer "${title}"`,
-		signal: options.signal,
-		emit: options.emit,
-		live: { layer: key },
-	});
+	return startAt(layer, store, options);
 }
 
 async function runStep(

@@ -158,7 +158,7 @@ describe(`${KILLS} kills, seed ${SEED}`, () => {
 				label,
 			).toEqual([]);
 			if (outcome.signal === null) {
-				console.log(`${label}: the build was done before`);
+				process.stderr.write(`${`${label}: the build was done before`}\n`);
 				expect(outcome.status, `${label}: ${ending(outcome)}`).toBe(0);
 				expect(await leftovers(home), label).toEqual([]);
 				expect(await readdir(out), label).not.toContainEqual(expect.stringMatching(/\.tmp$/));
@@ -169,7 +169,9 @@ describe(`${KILLS} kills, seed ${SEED}`, () => {
 			kills++;
 			counts.set(phase.name, (counts.get(phase.name) ?? 0) + 1);
 			const done = titles(events, "step-done");
-			console.log(`${label}: killed, ${titles(events, "step-cached").length} cached, ${done.length} done`);
+			process.stderr.write(
+				`${`${label}: killed, ${titles(events, "step-cached").length} cached, ${done.length} done`}\n`,
+			);
 			// The last one may just have been on its way into the store.
 			kept = [...new Set([...kept, ...titles(events, "step-cached"), ...done.slice(0, -1)])];
 			// A file is there as a whole, with its digest, or not at all.
@@ -181,7 +183,9 @@ describe(`${KILLS} kills, seed ${SEED}`, () => {
 			)
 				await run("qemu-img", ["check", "-q", dest]);
 		}
-		console.log(`kills by phase: ${JSON.stringify(Object.fromEntries(counts))}; rounds begun: ${round}`);
+		process.stderr.write(
+			`${`kills by phase: ${JSON.stringify(Object.fromEntries(counts))}; rounds begun: ${round}`}\n`,
+		);
 		const dest = join(out, `round-${round}.qcow2`);
 		const last = await build(["-f", project.nodefile, "--build-arg", `ROUND=${round}`, "-o", dest], { home });
 		expect(last.ran.filter((title) => kept.includes(title))).toEqual([]);
