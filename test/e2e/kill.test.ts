@@ -158,7 +158,7 @@ describe(`${KILLS} kills, seed ${SEED}`, () => {
 				label,
 			).toEqual([]);
 			if (outcome.signal === null) {
-				process.stderr.write(`${`${label}: the build was done before`}\n`);
+				process.stderr.write(`${label}: the build was done before\n`);
 				expect(outcome.status, `${label}: ${ending(outcome)}`).toBe(0);
 				expect(await leftovers(home), label).toEqual([]);
 				expect(await readdir(out), label).not.toContainEqual(expect.stringMatching(/\.tmp$/));
