@@ -54,6 +54,8 @@ export async function probeHost(store: Store, emit: Emit, signal: AbortSignal): 
 	const { probeAccelerator } = await import("../machine/qemu/accelerator.ts");
 	const environment = readEnvironment();
 	const qemu = environment.qemu ?? (await defaultQemu(environment.searchPath));
+	// The probe's answer is remembered; QEMU may have gone since.
+	if (qemu.includes("/") && !(await exists(qemu))) throw missing(qemu);
 	const cacheDir = join(store.home, "host");
 	await mkdir(cacheDir, { recursive: true, mode: 0o700 });
 	const report = await probeAccelerator({ qemu, choice: environment.accelerator, cacheDir, signal });
@@ -66,8 +68,17 @@ export async function probeHost(store: Store, emit: Emit, signal: AbortSignal): 
 /** Distributions of the RHEL family have QEMU off the PATH. */
 async function defaultQemu(searchPath: readonly string[]): Promise<string> {
 	const elsewhere = "/usr/libexec/qemu-kvm";
-	const found = await Promise.all(searchPath.map((folder) => exists(join(folder, "qemu-system-x86_64"))));
-	return !found.includes(true) && (await exists(elsewhere)) ? elsewhere : "qemu-system-x86_64";
+	for (const path of [...searchPath.map((folder) => join(folder, "qemu-system-x86_64")), elsewhere])
+		if (await exists(path)) return path;
+	throw missing("qemu-system-x86_64");
+}
+
+function missing(program: string): NodebuildError {
+	return new NodebuildError({
+		code: "HOST_TOOL_MISSING",
+		message: `the program ${program} is not installed`,
+		hint: 'install QEMU (Debian and Ubuntu: apt-get install qemu-system-x86), then see "nodebuild doctor"',
+	});
 }
 
 /** @throws NodebuildError MACHINE_START, MACHINE_NOT_READY, HOST_TOOL_MISSING, HOST_DISK_FULL, INTERRUPTED. */

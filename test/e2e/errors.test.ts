@@ -239,7 +239,9 @@ describe("a step that fails", () => {
 
 	it("can be looked into, as it was before it", async () => {
 		const stdin = "cat first; echo $WHERE; echo other > first; exit 9\n";
-		const outcome = await nodebuild(["shell", "-f", "Nodefile", "--step", "4"], { cwd: project.folder, stdin });
+		// A terminal that can do more gets control sequences between the lines.
+		const env = { TERM: "dumb" };
+		const outcome = await nodebuild(["shell", "-f", "Nodefile", "--step", "4"], { cwd: project.folder, stdin, env });
 		expect(outcome.status).toBe(9);
 		// A terminal's answer: the shell may say something of its own before a line.
 		const lines = outcome.stdout.replaceAll("\r", "");
