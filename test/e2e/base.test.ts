@@ -34,8 +34,8 @@ describe("FROM a disk", () => {
 				'ENV INHERITED="from the parent" OVERRIDDEN=before',
 				"ARG NOT_INHERITED=secret",
 				"LABEL kept=yes changed=before",
-				"WORKDIR /home/parent/work",
 				"USER parent",
+				"WORKDIR /home/parent/work",
 				'CMD ["sleep", "infinity"]',
 				"ONBUILD COPY handed.txt handed.txt",
 				"ONBUILD RUN echo built on > triggered",
@@ -69,7 +69,7 @@ describe("FROM a disk", () => {
 			const project = await makeProject(
 				[
 					"FROM e2e-parent:1.0 AS middle",
-					"RUN : inherited; env; pwd; id -un; cat triggered handed.txt /from-the-parent; systemctl is-active nodebuild-entrypoint",
+					"RUN : inherited; env; pwd; id -un; cat triggered handed.txt /from-the-parent; systemctl is-active nodebuild-entrypoint || true",
 					"ENV OVERRIDDEN=after",
 					"FROM middle",
 					'RUN : stage; echo "$INHERITED, $OVERRIDDEN"; pwd',
