@@ -3,7 +3,9 @@ import { NodebuildError } from "../errors.ts";
 import { readEnvironment } from "../system/env.ts";
 import { openStore, type Store } from "../layers/store.ts";
 import type { Image } from "../layers/types.ts";
+import type { Machine } from "../machine/types.ts";
 import type { OutputResult } from "../output/types.ts";
+import type { Plan } from "../plan/types.ts";
 import { whenFull } from "../system/files.ts";
 import { chainOf } from "./chain.ts";
 import { takesLive } from "./live-mode.ts";
@@ -62,12 +64,33 @@ async function make(
 	});
 	const meanwhile = await unchanged(prepared, options, store);
 	if (meanwhile !== undefined) return { image: meanwhile, cached: true };
-	const { runChain } = await import("./stage.ts");
 	const { sealImage } = await import("./seal.ts");
+	const { chain, context, layer, running } = await runTarget(prepared, options, store);
+	return { image: await sealImage(chain, layer, running, context), cached: false };
+}
+
+/** All of the build but the image: the steps of the target and of what it needs. */
+async function runTarget(prepared: Prepared, options: BuildOptions, store: Store) {
+	const { runChain } = await import("./stage.ts");
 	const chain = chainOf(prepared.plan, prepared.plan.target);
 	const context = { options, store, prepared, root: rootOf(prepared) };
-	const { layer, running } = await runChain(chain, context);
-	return { image: await sealImage(chain, layer, running, context), cached: false };
+	return { chain, context, ...(await runChain(chain, context)) };
+}
+
+/**
+ * A build that ends before sealing: `use` gets the plan, and the machine as the target's last step left it. There is no
+ * machine when the store had all layers.
+ * @throws NodebuildError as `build`, and whatever `use` throws.
+ */
+export async function buildUnsealed<Result>(
+	options: BuildOptions,
+	use: (plan: Plan, machine: Machine | undefined) => Promise<Result>,
+): Promise<Result> {
+	await using store = await openStore(options.home);
+	const prepared = await prepare(options, store, rootResolver(options, store));
+	const { running } = await runTarget(prepared, options, store);
+	await using _running = running;
+	return await use(prepared.plan, running?.machine);
 }
 
 export function rootOf(prepared: Prepared): RootDisk {
