@@ -15,6 +15,7 @@ import type { NodefileText } from "../nodefile/types.ts";
 import { type PlanInput, type PlannedBase, planBuild } from "../plan/index.ts";
 import type { CopyRequest, Plan } from "../plan/types.ts";
 import { chainOf, requireSupported } from "./chain.ts";
+import { requireSystemd } from "./systemd.ts";
 import type { BuildOptions } from "./types.ts";
 
 export interface RootDisk {
@@ -116,17 +117,6 @@ function epochName(plan: Plan): Digest {
 	const stage = plan.stages.find(({ index }) => index === plan.target);
 	const first = plan.stages.flatMap(({ steps }) => steps).find(({ effects }) => effects.length > 0);
 	return first?.key ?? stage?.rootKey ?? plan.imageKey;
-}
-
-/** Machines are prepared, watched and sealed through systemd. */
-function requireSystemd({ ref, family }: RootDisk, at: SourceLocation): void {
-	if (family !== "alpine") return;
-	throw new NodebuildError({
-		code: "UNSUPPORTED",
-		message: `expected a base with systemd, got ${ref}, which boots with OpenRC`,
-		hint: 'start from a base of another family; "nodebuild bases" lists them',
-		at,
-	});
 }
 
 function requirePlatform(platform: string, at: SourceLocation): void {

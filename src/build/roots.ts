@@ -8,6 +8,7 @@ import { formatReference, parseReference } from "../layers/reference.ts";
 import { readEnvironment } from "../system/env.ts";
 import { bootForSetup } from "./boot-setup.ts";
 import type { ResolveRoot } from "./prepare.ts";
+import { requireSystemd } from "./systemd.ts";
 import type { BuildOptions } from "./types.ts";
 
 type RootOptions = Pick<
@@ -61,13 +62,17 @@ export function rootResolver(options: RootOptions, store: Store): ResolveRoot {
 async function findBase(ref: string, at: SourceLocation, options: RootOptions, store: Store): Promise<Base> {
 	const stored = await storedBase(ref, at, options, store);
 	if (stored !== undefined) return stored;
-	const { resolveBase } = await import("../bases/index.ts");
+	const { parseReference: parseBase, resolveBase } = await import("../bases/index.ts");
+	const common = await baseOptions(options, store);
+	const named = parseBase(ref, { ...common, at });
+	// What cannot be built on is not fetched either.
+	if (named.kind === "named") requireSystemd({ ref, family: named.base.entry.family }, at);
 	await using _lock = await store.lock(`base:${ref}`, {
 		signal: options.signal,
 		onWait: ({ pid }) =>
 			options.emit({ type: "info", message: `another build (process ${pid}) is fetching ${ref}; waiting for it` }),
 	});
-	return await resolveBase(ref, { ...(await baseOptions(options, store)), at });
+	return await resolveBase(ref, { ...common, at });
 }
 
 async function storedBase(

@@ -4,6 +4,8 @@ import { dirname, isAbsolute, join } from "node:path";
 import { describeTools, familyOf, packagesOf, parseOsRelease, TOOLS } from "../../scripts/setup/host-tools.mjs";
 import { commandForPeople } from "../../scripts/setup/package-manager.mjs";
 import { messageOf, NodebuildError } from "../errors.ts";
+import { storePaths } from "../layers/paths.ts";
+import { findProblems } from "../layers/survey.ts";
 import { probeAccelerator } from "../machine/qemu/accelerator.ts";
 import { type Environment, readEnvironment } from "../system/env.ts";
 import { formatBytes, freeSpace } from "../system/files.ts";
@@ -156,7 +158,11 @@ async function storeRows(home: string): Promise<readonly DoctorRow[]> {
 	const space = { name: "space", found: `${formatBytes(free)} free at ${home}` };
 	const advice = "free some: nodebuild prune --all, or put the store elsewhere with NODEBUILD_HOME";
 	const state = free < NEEDED_SPACE ? "missing" : free < COMFORTABLE_SPACE ? "poor" : "good";
-	return [state === "good" ? { ...space, state } : { ...space, state, advice }, storeRow(home)];
+	return [
+		state === "good" ? { ...space, state } : { ...space, state, advice },
+		storeRow(home),
+		...(await damageRows(home)),
+	];
 }
 
 /** Looks only: a doctor makes no folders. */
@@ -171,4 +177,18 @@ function storeRow(home: string): DoctorRow {
 	if (folder !== home) return { name, state: "good", found: `${home} (made by the first build)` };
 	const version = readText(join(home, "version")).trim();
 	return { name, state: "good", found: version === "" ? `${home} (empty)` : `${home}, version ${version}` };
+}
+
+async function damageRows(home: string): Promise<readonly DoctorRow[]> {
+	const problems = await findProblems(storePaths(home));
+	const [first] = problems;
+	if (first === undefined) return [];
+	return [
+		{
+			name: "damage",
+			state: "poor",
+			found: `${problems.length} damaged in the store, e.g. ${first.id}: ${first.reason}`,
+			advice: "builds make again what they need of it; nodebuild prune removes it",
+		},
+	];
 }

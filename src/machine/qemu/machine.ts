@@ -11,6 +11,7 @@ import { diskNodeOptions, type QemuFiles } from "./arguments.ts";
 import { loadPages, type SavedPages, savePages } from "./live/memory.ts";
 import { DELTA, DEVICES, type LiveRecord, runsOf, sha256File, writeRecord } from "./live/state.ts";
 import { MANAGEMENT_ADDRESS } from "./names.ts";
+import { watchForPanic } from "./panic.ts";
 import type { Qmp } from "./qmp.ts";
 
 export type LiveIdentity = Pick<LiveRecord, "fits" | "ram" | "client" | "host">;
@@ -43,7 +44,15 @@ export class QemuMachine implements Machine {
 
 	constructor(options: QemuMachineOptions) {
 		this.#options = options;
+		const panic = watchForPanic({
+			console: options.files.console,
+			onPanic: (line) => {
+				this.failure ??= kernelPanic(line);
+				options.process.kill("SIGKILL");
+			},
+		});
 		options.qmp.onEvent(({ event, data }) => {
+			if (event === "RESET") panic.reset();
 			if (event === "SHUTDOWN" && data.guest === true && !this.#ending) this.failure ??= poweredOff();
 			if (event !== "BLOCK_IO_ERROR") return;
 			this.failure ??= blockError(data);
@@ -51,6 +60,7 @@ export class QemuMachine implements Machine {
 		});
 		this.gone = options.process.exited.then(({ status, signal }) => {
 			this.ended = true;
+			panic.stop();
 			if (!this.#ending) this.failure ??= qemuEnded(status, signal);
 		});
 	}
@@ -216,6 +226,14 @@ function poweredOff(): NodebuildError {
 		code: "MACHINE_LOST",
 		message: "the machine was powered off from within",
 		hint: "a step may reboot the machine, but must not power it off: nodebuild does that once the image is done",
+	});
+}
+
+function kernelPanic(line: string): NodebuildError {
+	return new NodebuildError({
+		code: "MACHINE_LOST",
+		message: `the machine's kernel crashed and did not reboot: ${line}`,
+		hint: "nodebuild shell boots the layer before this step; a kernel that lacks memory gets more with --memory",
 	});
 }
 

@@ -5,6 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { TOOLS } from "../../../scripts/setup/host-tools.mjs";
 import type { DoctorRow } from "../../../src/cli/backend.ts";
 import { examine, type HostFacts } from "../../../src/cli/doctor.ts";
+import { digestOf } from "../../../src/digest.ts";
+import { storePaths } from "../../../src/layers/paths.ts";
 import { readEnvironment } from "../../../src/system/env.ts";
 import { cli } from "./harness.ts";
 
@@ -100,6 +102,18 @@ describe("doctor", () => {
 		expect(await rowOf("store", facts(), home)).toMatchObject({ found: `${home} (empty)` });
 		writeFileSync(join(home, "version"), "1\n");
 		expect(await rowOf("store", facts(), home)).toMatchObject({ found: `${home}, version 1` });
+		expect(await rowOf("damage", facts(), home)).toBeUndefined();
+	});
+
+	it("tells of damaged entries of the store", async () => {
+		const home = join(folder, "store");
+		mkdirSync(storePaths(home).entry("layers", digestOf("torn")), { recursive: true });
+		const row = await rowOf("damage", facts(), home);
+		expect(row).toMatchObject({
+			state: "poor",
+			found: expect.stringContaining("1 damaged in the store, e.g. layers/"),
+		});
+		expect(row?.advice).toContain("nodebuild prune");
 	});
 });
 

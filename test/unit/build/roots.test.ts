@@ -1,0 +1,33 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { rootResolver } from "../../../src/build/roots.ts";
+import { openStore } from "../../../src/layers/store.ts";
+
+let home: string;
+beforeEach(async () => {
+	home = await mkdtemp(join(tmpdir(), "nodebuild-roots-"));
+});
+afterEach(() => rm(home, { recursive: true }));
+
+test("a base that machines cannot be built on is refused before it is fetched", async () => {
+	await using store = await openStore(home);
+	const said: string[] = [];
+	const resolve = rootResolver(
+		{
+			nodefile: join(home, "Nodefile"),
+			platform: "linux/amd64",
+			offline: false,
+			baseMaps: [],
+			memory: 512,
+			cpus: 1,
+			emit: ({ type }) => said.push(type),
+			signal: new AbortController().signal,
+		},
+		store,
+	);
+	const at = { file: "Nodefile", line: 1, column: 1, text: "FROM alpine" };
+	await expect(resolve("alpine", at)).rejects.toMatchObject({ code: "UNSUPPORTED", at });
+	expect(said).toEqual([]);
+});
