@@ -13,11 +13,12 @@ const TEXT = ["plan", "instructions", "nodefile"];
 const LOWER = ["guest", "layers", "context", ...TEXT];
 const EFFECTFUL = {
 	system: [],
+	net: [],
 	guest: TEXT,
 	layers: TEXT,
 	context: TEXT,
 	machine: LOWER,
-	bases: LOWER,
+	bases: ["net", ...LOWER],
 	image: LOWER,
 	output: LOWER,
 	build: ["machine", "bases", "image", "output", ...LOWER],

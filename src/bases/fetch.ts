@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { sha256 } from "../digest.ts";
 import type { NodebuildError } from "../errors.ts";
 import type { BaseEntry, ImageSource } from "../plan/base-map.ts";
-import { digestFile, download, sidecarOf } from "./download.ts";
+import { digestFile, download, sidecarOf } from "../net/download.ts";
 import { architectureOf, guessFamily } from "./guess.ts";
 import { digestOfHex, importDisk } from "./import.ts";
 import { checkPin, located, type ResolveOptions, task } from "./options.ts";

@@ -4,7 +4,7 @@ import type { BaseEntry, ImageSource } from "../plan/base-map.ts";
 import { BOOTSTRAP, bootstrap } from "./bootstrap/index.ts";
 import { fetchNamed, fetchUrl, imageAddress } from "./fetch.ts";
 import { architectureOf } from "./guess.ts";
-import { HttpConnectionError } from "./http.ts";
+import { HttpConnectionError } from "../net/http.ts";
 import { resolveFile } from "./local.ts";
 import { located, type ResolveOptions } from "./options.ts";
 import { type BaseReference, parseReference } from "./resolve.ts";

@@ -4,9 +4,9 @@ import type { Guest } from "../guest/types.ts";
 import type { Store } from "../layers/store.ts";
 import type { BaseMap } from "../plan/base-map.ts";
 import type { BaseSource } from "../system/env.ts";
-import type { ProxySettings } from "./proxy.ts";
+import type { ProxySettings } from "../net/proxy.ts";
 import type { Pin } from "./resolve.ts";
-import type { RetryPolicy } from "./retry.ts";
+import type { RetryPolicy } from "../net/retry.ts";
 import type { BaseEvent } from "./types.ts";
 
 /** Boots a disk, lets `use` work in the machine, and ends it. The machine writes to an overlay of its own: the disk stays as it is. */

@@ -2,10 +2,10 @@
 import type { ChecksumFile, Signature } from "../plan/base-map.ts";
 import { checksumCandidates, findChecksum } from "./checksums.ts";
 import { checkSignature } from "./gpg.ts";
-import { getBytes, getText, HttpConnectionError, type HttpOptions } from "./http.ts";
+import { getBytes, getText, HttpConnectionError, type HttpOptions } from "../net/http.ts";
 import { located, type ResolveOptions } from "./options.ts";
 import type { Pin } from "./resolve.ts";
-import { DEFAULT_RETRY, pause } from "./retry.ts";
+import { DEFAULT_RETRY, pause } from "../net/retry.ts";
 
 /** A digest and who says so, for messages. */
 export interface Expectation {

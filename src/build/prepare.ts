@@ -1,10 +1,8 @@
 /** From a Nodefile on disk to a plan: the reading, resolving and digesting that planning asks for. */
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { PREPARE_VERSION } from "../machine/prepare-version.ts";
-import { type Context, ignoreFileCandidates, mergeCopies, openContext, type ResolvedCopy } from "../context/index.ts";
-import { inlineCopy } from "../context/inline.ts";
-import { type Digest, digestOf, hexOf, sha256 } from "../digest.ts";
+import type { ResolvedCopy } from "../context/index.ts";
+import { type Digest, digestOf } from "../digest.ts";
 import { messageOf, NodebuildError, type SourceLocation } from "../errors.ts";
 import { SEAL_VERSION } from "../image/seal.ts";
 import { lintNodefile, parseNodefile } from "../instructions/index.ts";
@@ -16,6 +14,7 @@ import { type PlanInput, type PlannedBase, planBuild } from "../plan/index.ts";
 import type { CopyRequest, Plan } from "../plan/types.ts";
 import { chainOf, requireSupported } from "./chain.ts";
 import { requireSystemd } from "./systemd.ts";
+import { CopyFinder } from "./copy-finder.ts";
 import type { BuildOptions } from "./types.ts";
 
 export interface RootDisk {
@@ -139,59 +138,5 @@ async function readNodefile(path: string): Promise<string> {
 			hint: "name it with -f, e.g. nodebuild -f Nodefile.worker",
 			cause: error,
 		});
-	}
-}
-
-/** Finds the files of each COPY once, opening the context when the first one asks. */
-class CopyFinder {
-	readonly #options: BuildOptions;
-	readonly #home: string;
-	readonly #found = new Map<string, Promise<ResolvedCopy>>();
-	#context: Promise<Context> | undefined;
-
-	constructor(options: BuildOptions, home: string) {
-		this.#options = options;
-		this.#home = home;
-	}
-
-	find(request: CopyRequest): Promise<ResolvedCopy> {
-		const { origins, exclude, parents, unpack } = request;
-		const id = JSON.stringify({ origins, exclude, parents, unpack });
-		const known = this.#found.get(id);
-		if (known !== undefined) return known;
-		const found = this.#resolve(request);
-		this.#found.set(id, found);
-		return found;
-	}
-
-	async save(): Promise<void> {
-		await (await this.#context)?.save();
-	}
-
-	async #resolve(request: CopyRequest): Promise<ResolvedCopy> {
-		const { exclude, parents, unpack } = request;
-		const copies: ResolvedCopy[] = [];
-		for (const origin of request.origins) {
-			if (origin.kind === "inline") copies.push(inlineCopy(origin, 0));
-			else if (origin.kind === "context") {
-				const context = await this.#open();
-				const copy = await context.resolve({ paths: origin.paths, exclude, parents, unpack });
-				for (const pattern of copy.unmatched)
-					this.#options.emit({ type: "warning", message: `nothing in the context matches ${pattern}` });
-				copies.push(copy);
-			}
-			// Other origins are refused by requireSupported() once the plan is whole.
-		}
-		return mergeCopies(copies);
-	}
-
-	#open(): Promise<Context> {
-		const { context, nodefile } = this.#options;
-		this.#context ??= openContext({
-			root: context,
-			ignoreFiles: ignoreFileCandidates(nodefile, context),
-			cacheFile: join(this.#home, "contexts", `${hexOf(sha256(context)).slice(0, 32)}.json`),
-		});
-		return this.#context;
 	}
 }

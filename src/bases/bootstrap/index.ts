@@ -5,7 +5,7 @@ import { messageOf, NodebuildError } from "../../errors.ts";
 import * as qcow2 from "../../layers/qcow2.ts";
 import type { BootstrapSource } from "../../plan/base-map.ts";
 import { requireSpace } from "../../system/files.ts";
-import { digestFile } from "../download.ts";
+import { digestFile } from "../../net/download.ts";
 import { architectureOf } from "../guess.ts";
 import { digestOfHex } from "../import.ts";
 import type { NamedBase } from "../map.ts";

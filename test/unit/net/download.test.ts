@@ -2,9 +2,9 @@ import { randomBytes } from "node:crypto";
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { type DownloadOptions, download, sidecarOf } from "../../../src/bases/download.ts";
-import { pause } from "../../../src/bases/retry.ts";
-import { cut, files, site, temporaryFolder } from "./server.ts";
+import { type DownloadOptions, download, sidecarOf } from "../../../src/net/download.ts";
+import { pause } from "../../../src/net/retry.ts";
+import { cut, files, site, temporaryFolder } from "../bases/server.ts";
 
 const content = randomBytes(300_000);
 const slept: number[] = [];

@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { build } from "esbuild";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { get, getText, type HttpOptions } from "../../../src/bases/http.ts";
-import { proxyFor } from "../../../src/bases/proxy.ts";
-import { files, proxy, site, temporaryFolder } from "./server.ts";
+import { get, getText, type HttpOptions } from "../../../src/net/http.ts";
+import { proxyFor } from "../../../src/net/proxy.ts";
+import { files, proxy, site, temporaryFolder } from "../bases/server.ts";
 
 const plain: HttpOptions = { proxy: {}, connectTimeout: 2000, idleTimeout: 2000 };
 
@@ -89,7 +89,7 @@ describe("proxies", () => {
 		const { url, certificate } = await secureSite();
 		const through = await proxy(url);
 		const bundle = join(await temporaryFolder(), "http.mjs");
-		const source = new URL("../../../src/bases/http.ts", import.meta.url).pathname;
+		const source = new URL("../../../src/net/http.ts", import.meta.url).pathname;
 		await build({ entryPoints: [source], bundle: true, platform: "node", format: "esm", outfile: bundle });
 		const call = `import { getText } from ${JSON.stringify(bundle)};
 			const settings = { proxy: { https: ${JSON.stringify(through.url)} }, connectTimeout: 5000, idleTimeout: 5000 };
