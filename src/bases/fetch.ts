@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { sha256 } from "../digest.ts";
 import type { NodebuildError } from "../errors.ts";
 import type { BaseEntry, ImageSource } from "../plan/base-map.ts";
-import { digestFile, download, sidecarOf } from "../net/download.ts";
+import { download, sidecarOf } from "../net/download.ts";
+import { imageAddress } from "./address.ts";
+import { digestFile } from "./digest-file.ts";
 import { architectureOf, guessFamily } from "./guess.ts";
 import { digestOfHex, importDisk } from "./import.ts";
 import { checkPin, located, type ResolveOptions, task } from "./options.ts";
@@ -22,15 +24,6 @@ interface ImageRequest {
 	readonly expected: readonly Expectation[];
 	/** A checksum's signature was good. */
 	readonly signed: boolean;
-}
-
-/** The address of an image source for an architecture; undefined where the vendor has none. */
-export function imageAddress(source: ImageSource, entry: BaseEntry, architecture: string): string | undefined {
-	if (architecture !== "amd64" && architecture !== "arm64") return undefined;
-	const vendorName = entry.architectures[architecture];
-	if (vendorName === undefined) return undefined;
-	const url = typeof source.url === "string" ? source.url : source.url[architecture];
-	return url?.replaceAll("{arch}", vendorName);
 }
 
 /**

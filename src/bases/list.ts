@@ -2,7 +2,7 @@
 import { openStore } from "../layers/store.ts";
 import type { BaseRecord } from "../layers/types.ts";
 import type { Architecture, BaseEntry } from "../plan/base-map.ts";
-import { imageAddress } from "./fetch.ts";
+import { imageAddress } from "./address.ts";
 import { architectureOf } from "./guess.ts";
 import { loadMaps } from "./map.ts";
 

@@ -4,7 +4,7 @@ import { basename, dirname, join } from "node:path";
 import { type Digest, sha256 } from "../digest.ts";
 import { NodebuildError } from "../errors.ts";
 import { isErrno, writeFileAtomic } from "../system/files.ts";
-import { digestFile } from "../net/download.ts";
+import { digestFile } from "./digest-file.ts";
 import { readHeader } from "./format.ts";
 import { architectureOf, guessFamily } from "./guess.ts";
 import { digestOfHex, importDisk } from "./import.ts";

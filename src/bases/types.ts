@@ -12,3 +12,6 @@ export interface Base extends BaseRecord {
 }
 
 export type BaseEvent = Extract<BuildEvent, { type: `task-${string}` | "warning" | "info" }>;
+
+/** BaseRecord.source of a base that was built from packages. */
+export const BOOTSTRAP = "bootstrap";

@@ -1,6 +1,6 @@
 /** A resolved copy as a tar stream (POSIX ustar, with pax headers where a name or number needs them). */
 import { Readable } from "node:stream";
-import { type Header, type Pack, pack } from "tar-stream";
+import type { Header, Pack } from "tar-stream";
 import { contentOf, PIECE, readWhole } from "./content.ts";
 import { join } from "./layout.ts";
 import type { CopyEntry, CopyLayout, ResolvedCopy } from "./types.ts";
@@ -28,7 +28,8 @@ export function copyStream(copy: ResolvedCopy, layout: CopyLayout): Readable {
 }
 
 async function* stream(copy: ResolvedCopy, layout: CopyLayout): AsyncGenerator<Uint8Array> {
-	const archive = pack({ highWaterMark: PIECE });
+	// Loaded here: an unchanged build streams nothing.
+	const archive = (await import("tar-stream")).default.pack({ highWaterMark: PIECE });
 	// A failure ends the reading side below; when that side ends first, there is nobody left to tell.
 	const feeding = feed(archive, copy, layout).catch((error: unknown) => archive.destroy(asError(error)));
 	try {

@@ -1,6 +1,4 @@
 /** Large files over HTTP: resumable, retried, digested on the way. What is verified is the caller's affair. */
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { type FileHandle, mkdir, open, readFile, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { NodebuildError } from "../errors.ts";
@@ -164,21 +162,4 @@ async function receive(
 	if (total !== undefined && current < total) {
 		throw new HttpConnectionError(response.url, Object.assign(new Error("cut short"), { code: "ECONNRESET" }));
 	}
-}
-
-/** Both digests of a file in one pass. */
-export async function digestFile(
-	file: string,
-	algorithms: readonly ("sha256" | "sha512")[],
-	signal?: AbortSignal,
-): Promise<Readonly<Record<"sha256" | "sha512", string>>> {
-	const hashes = { sha256: createHash("sha256"), sha512: createHash("sha512") };
-	const wanted = new Set(algorithms);
-	for await (const chunk of createReadStream(file, {
-		highWaterMark: 1 << 20,
-		...(signal === undefined ? {} : { signal }),
-	})) {
-		for (const algorithm of wanted) hashes[algorithm].update(chunk);
-	}
-	return { sha256: hashes.sha256.digest("hex"), sha512: hashes.sha512.digest("hex") };
 }

@@ -1,6 +1,6 @@
-/** The process boundary: the only file that knows execa. */
+/** The process boundary: the only file that knows execa, which is loaded when the first program is run. */
 import type { Readable, Writable } from "node:stream";
-import { execa, type Options } from "execa";
+import type { Options } from "execa";
 import { NodebuildError } from "../errors.ts";
 
 export interface RunOptions {
@@ -54,6 +54,7 @@ export async function run(file: string, args: readonly string[], options: RunOpt
 		...(options.timeout === undefined ? {} : { timeout: options.timeout }),
 	};
 	const [program, words] = options.leashed === true ? leash(file, args) : [file, [...args]];
+	const { execa } = await import("execa");
 	const child = execa(program, words, { ...base, encoding: "utf8" });
 	if (options.onOutput !== undefined) {
 		const { onOutput } = options;
@@ -107,11 +108,12 @@ export interface Companion {
  * reason. It has a process group of its own, so Ctrl-C in the terminal reaches only us. Standard
  * error goes to `stderrFile`.
  */
-export function startCompanion(
+export async function startCompanion(
 	file: string,
 	args: readonly string[],
 	options: { readonly stderrFile: string; readonly cwd?: string },
-): Companion {
+): Promise<Companion> {
+	const { execa } = await import("execa");
 	const child = execa(...leash(file, args), {
 		reject: false,
 		buffer: false,

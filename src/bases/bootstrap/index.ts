@@ -5,18 +5,15 @@ import { messageOf, NodebuildError } from "../../errors.ts";
 import * as qcow2 from "../../layers/qcow2.ts";
 import type { BootstrapSource } from "../../plan/base-map.ts";
 import { requireSpace } from "../../system/files.ts";
-import { digestFile } from "../../net/download.ts";
+import { digestFile } from "../digest-file.ts";
 import { architectureOf } from "../guess.ts";
 import { digestOfHex } from "../import.ts";
 import type { NamedBase } from "../map.ts";
 import { located, type ResolveOptions, task } from "../options.ts";
-import type { Base } from "../types.ts";
+import { type Base, BOOTSTRAP } from "../types.ts";
 import { writeDisk } from "./disk.ts";
 import { findMirror } from "./mirror.ts";
 import { makeTree } from "./tree.ts";
-
-/** BaseRecord.source of a bootstrapped base. */
-export const BOOTSTRAP = "bootstrap";
 
 /** As the vendors' cloud images: a machine with a larger disk grows its root on the first boot. */
 const DISK_SIZE = 3 * 2 ** 30;

@@ -88,7 +88,7 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
 		...(options.firmware === undefined ? {} : { firmware: options.firmware }),
 	};
 	const stderrFile = join(folder, "qemu.log");
-	const process = startCompanion(options.qemu, qemuArguments(spec, files, options.accelerator), {
+	const process = await startCompanion(options.qemu, qemuArguments(spec, files, options.accelerator), {
 		stderrFile,
 		cwd: folder,
 	});

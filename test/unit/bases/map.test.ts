@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { imageAddress } from "../../../src/bases/fetch.ts";
+import { imageAddress } from "../../../src/bases/address.ts";
 import { builtinMap, findBase, knownNames, loadMaps, parseMap } from "../../../src/bases/map.ts";
 import { baseMapJsonSchema } from "../../../src/plan/base-map.ts";
 import { temporaryFolder } from "./server.ts";

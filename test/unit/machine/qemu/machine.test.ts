@@ -9,7 +9,7 @@ import { tempDir } from "../../system/child.ts";
 /** QEMU with the given options and no machine in it. */
 async function bring(args: readonly string[]) {
 	const folder = await tempDir();
-	const process = startCompanion(
+	const process = await startCompanion(
 		"qemu-system-x86_64",
 		["-machine", "none", "-nodefaults", "-display", "none", "-qmp", "stdio", ...args],
 		{ stderrFile: join(folder, "qemu.log") },
