@@ -7,28 +7,26 @@ import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, renameSync, rm
 import { dirname } from "node:path";
 import type { Digest } from "../digest.ts";
 
-const VERSION = 1;
+const VERSION = 2;
 
-/** The file: one line of JSON. */
+/** The file: one line of JSON. Entries that are not to be believed are not in it. */
 interface Stored {
 	readonly version: typeof VERSION;
 	readonly root: string;
-	/** Nanoseconds by the clock of the cache's file system, from before the first file was looked at. */
-	readonly since: string;
 	/** Path, entry, path, entry: flat, because that is parsed fastest. */
 	readonly entries: readonly string[];
 }
 
 /** `stamp hex`, by path. */
 type Entries = Map<string, string>;
-const ENTRY = /^\d+ -?\d+ -?\d+ \d+ \d+ \d+ [0-9a-f]{64}$/;
+/** Of a blank and the digits of a digest. */
+const DIGEST_LENGTH = 65;
 
 export class StatCache {
 	readonly #file: string;
 	readonly #root: string;
+	/** Nanoseconds by the clock of the cache's file system, from before the first file was looked at. */
 	readonly #since: bigint;
-	/** The `since` of what is known from before. */
-	readonly #knownSince: bigint;
 	readonly #known: Entries;
 	readonly #seen: Entries = new Map();
 	#changed = false;
@@ -37,9 +35,7 @@ export class StatCache {
 		this.#file = file;
 		this.#root = root;
 		this.#since = since;
-		const known = load(file, root);
-		this.#known = known?.entries ?? new Map();
-		this.#knownSince = known?.since ?? 0n;
+		this.#known = load(file, root) ?? new Map();
 	}
 
 	/** A cache that is missing, damaged, of another root or version is an empty one. Undefined: no place to write it. */
@@ -50,7 +46,7 @@ export class StatCache {
 
 	get(path: string, stamp: string): Digest | undefined {
 		const entry = this.#known.get(path);
-		if (entry === undefined || !entry.startsWith(`${stamp} `) || !this.#isTrusted(entry)) return undefined;
+		if (entry?.length !== stamp.length + DIGEST_LENGTH || !entry.startsWith(stamp)) return undefined;
 		this.#seen.set(path, entry);
 		return `sha256:${entry.slice(stamp.length + 1)}`;
 	}
@@ -63,20 +59,16 @@ export class StatCache {
 	/** Atomically; a cache that cannot be written is only slow, so that is no error. */
 	save(): void {
 		if (!this.#changed) return;
-		const unseen = [...this.#known].filter(([path, entry]) => !this.#seen.has(path) && this.#isTrusted(entry));
+		const unseen = [...this.#known].filter(([path]) => !this.#seen.has(path));
 		// Files that this build did not look at stay known, unless most of the cache is of that kind.
 		const kept = unseen.length > this.#seen.size + 1000 ? [] : unseen;
-		const entries = [...kept, ...this.#seen].flat();
-		const stored: Stored = { version: VERSION, root: this.#root, since: String(this.#since), entries };
+		const seen = [...this.#seen].filter(([, entry]) => !isRacy(entry, this.#since));
+		const stored: Stored = { version: VERSION, root: this.#root, entries: [...kept, ...seen].flat() };
 		this.#changed = !writeAtomically(this.#file, JSON.stringify(stored));
-	}
-
-	#isTrusted(entry: string): boolean {
-		return ENTRY.test(entry) && !isRacy(entry, this.#knownSince);
 	}
 }
 
-function load(file: string, root: string): { since: bigint; entries: Entries } | undefined {
+function load(file: string, root: string): Entries | undefined {
 	try {
 		const stored: Partial<Stored> | null = JSON.parse(readFileSync(file, "utf8"));
 		if (stored?.version !== VERSION || stored.root !== root || !Array.isArray(stored.entries)) return undefined;
@@ -84,7 +76,7 @@ function load(file: string, root: string): { since: bigint; entries: Entries } |
 		for (let i = 0; i + 1 < stored.entries.length; i += 2) {
 			entries.set(String(stored.entries[i]), String(stored.entries[i + 1]));
 		}
-		return { since: BigInt(stored.since ?? ""), entries };
+		return entries;
 	} catch {
 		// Whatever is wrong with it: contents are read again, which is right, only slower.
 		return undefined;

@@ -10,10 +10,13 @@ export interface Filter {
 	readonly include?: PatternList | undefined;
 }
 
+/** An entry that is still being found out about. */
+export type DraftEntry = { -readonly [K in keyof CopyEntry]: CopyEntry[K] };
+
 export interface FoundEntry {
 	readonly node: TreeNode;
 	/** Without its digest. */
-	readonly entry: CopyEntry;
+	readonly entry: DraftEntry;
 }
 
 /**
@@ -66,18 +69,11 @@ class Walk {
 	#push(node: TreeNode, path: string): void {
 		const { type } = node;
 		if (type === "special") throw refused(node);
+		const { mode, size, mtime, stamp } = node;
+		const entry: DraftEntry = { path, type, mode, size, source: this.#tree.hostPath(node), mtime, stamp };
+		if (type === "symlink") entry.linkTarget = this.#tree.linkTarget(node);
 		const hardLink = this.#linkedTo(node, path);
-		const entry: CopyEntry = {
-			path,
-			type,
-			mode: node.mode,
-			size: node.size,
-			source: this.#tree.hostPath(node),
-			mtime: node.mtime,
-			stamp: node.stamp,
-			...(type === "symlink" ? { linkTarget: this.#tree.linkTarget(node) } : {}),
-			...(hardLink === undefined ? {} : { hardLink }),
-		};
+		if (hardLink !== undefined) entry.hardLink = hardLink;
 		this.found.push({ node, entry });
 	}
 

@@ -5,6 +5,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import type { Digest } from "../digest.ts";
 import { NodebuildError } from "../errors.ts";
 import type { StatCache } from "./cache.ts";
+import type { FoundEntry } from "./collect.ts";
 import { type Breather, stampOf, unreadable } from "./scan.ts";
 
 /** Read in one go up to this; larger files in pieces, a few files at a time. */
@@ -14,61 +15,47 @@ const CONCURRENCY = 4;
 /** A file that is being written to is tried again this often. */
 const ATTEMPTS = 3;
 
-export interface FileToDigest {
-	/** Relative to the context's root. */
-	readonly path: string;
-	/** Absolute. */
-	readonly source: string;
-	readonly size: number;
-	readonly stamp: string;
-}
-
 /** A digest, and the size and stamp that belong to it, which are newer than asked for when the file just changed. */
-export interface FileDigest {
+interface FileDigest {
 	readonly digest: Digest;
 	readonly size: number;
 	readonly stamp: string;
 }
 
 /**
- * Digest files, in the order given.
+ * Give the files among what was found their digests.
  * @throws NodebuildError CONTEXT_INVALID for a file that cannot be read or does not hold still.
  */
 export async function digestFiles(
-	files: readonly FileToDigest[],
+	found: readonly FoundEntry[],
 	cache: StatCache | undefined,
 	breather: Breather,
-): Promise<readonly FileDigest[]> {
-	const results = new Map<number, FileDigest>();
-	const large: number[] = [];
-	const keep = (i: number, result: FileDigest): void => {
-		results.set(i, result);
-		cache?.set(files[i]?.path ?? "", result.stamp, result.digest);
+): Promise<void> {
+	const large: FoundEntry[] = [];
+	const keep = ({ node, entry }: FoundEntry, result: FileDigest): void => {
+		entry.digest = result.digest;
+		entry.size = result.size;
+		entry.stamp = result.stamp;
+		cache?.set(node.path, result.stamp, result.digest);
 	};
-	for (const [i, file] of files.entries()) {
+	for (const file of found) {
+		const { node, entry } = file;
+		if (entry.type !== "file" || entry.hardLink !== undefined) continue;
 		if (breather.due()) await breather.breathe();
-		const known = cache?.get(file.path, file.stamp);
-		if (known !== undefined) results.set(i, { digest: known, size: file.size, stamp: file.stamp });
-		else if (file.size <= SMALL)
+		const known = cache?.get(node.path, node.stamp);
+		if (known !== undefined) entry.digest = known;
+		else if (entry.size > SMALL) large.push(file);
+		else
 			keep(
-				i,
-				settle(file, () => readSmall(file.source)),
+				file,
+				settle(file, () => readSmall(entry.source)),
 			);
-		else large.push(i);
 	}
 	const queue = large.values();
 	const worker = async (): Promise<void> => {
-		for (const i of queue) {
-			const file = files[i];
-			if (file !== undefined) keep(i, await readSettled(file));
-		}
+		for (const file of queue) keep(file, await readSettled(file));
 	};
 	await Promise.all(Array.from({ length: CONCURRENCY }, worker));
-	return files.map((file, i) => {
-		const result = results.get(i);
-		if (result === undefined) throw new Error(`no digest for ${file.path}`);
-		return result;
-	});
 }
 
 /** The same status before and after reading means that what was read is one state of the file. */
@@ -76,7 +63,7 @@ interface Reading extends FileDigest {
 	readonly stable: boolean;
 }
 
-function settle(file: FileToDigest, read: () => Reading): FileDigest {
+function settle(file: FoundEntry, read: () => Reading): FileDigest {
 	for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
 		const reading = guard(file, read);
 		if (reading.stable) return reading;
@@ -84,28 +71,28 @@ function settle(file: FileToDigest, read: () => Reading): FileDigest {
 	throw restless(file);
 }
 
-async function readSettled(file: FileToDigest): Promise<FileDigest> {
+async function readSettled(file: FoundEntry): Promise<FileDigest> {
 	for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-		const reading = await readLarge(file.source).catch((error: unknown) => {
-			throw unreadable(file.path, "read", error);
+		const reading = await readLarge(file.entry.source).catch((error: unknown) => {
+			throw unreadable(file.node.path, "read", error);
 		});
 		if (reading.stable) return reading;
 	}
 	throw restless(file);
 }
 
-function guard<T>(file: FileToDigest, read: () => T): T {
+function guard<T>(file: FoundEntry, read: () => T): T {
 	try {
 		return read();
 	} catch (error) {
-		throw unreadable(file.path, "read", error);
+		throw unreadable(file.node.path, "read", error);
 	}
 }
 
-function restless(file: FileToDigest): NodebuildError {
+function restless({ node }: FoundEntry): NodebuildError {
 	return new NodebuildError({
 		code: "CONTEXT_INVALID",
-		message: `expected ${file.path} to hold still while it is read, but it changed ${ATTEMPTS} times`,
+		message: `expected ${node.path} to hold still while it is read, but it changed ${ATTEMPTS} times`,
 		hint: "wait until whatever writes it is done, or name it in the ignore file",
 	});
 }

@@ -2,13 +2,13 @@
 import { NodebuildError } from "../errors.ts";
 import { archiveKind } from "./archive.ts";
 import type { StatCache } from "./cache.ts";
-import { collect, type Filter, type FoundEntry } from "./collect.ts";
+import { collect, type Filter } from "./collect.ts";
 import { digestFiles } from "./digest.ts";
 import { digestSources } from "./identity.ts";
 import { BadPatternError, checkPattern, confine, goMatch, hasWildcards, splitWildcards } from "./match.ts";
 import { PatternError, PatternList } from "./patterns.ts";
 import type { ContextTree, TreeNode } from "./scan.ts";
-import type { CopyEntry, CopyQuery, CopySource, ResolvedCopy } from "./types.ts";
+import type { CopyQuery, CopySource, ResolvedCopy } from "./types.ts";
 
 export interface Finder {
 	readonly tree: ContextTree;
@@ -117,7 +117,8 @@ function joinPath(base: string, path: string): string {
 }
 
 async function toCopySource(finder: Finder, source: FoundSource, unpack: boolean): Promise<CopySource> {
-	const entries = await collect(finder.tree, source.node, source.filter);
+	const found = await collect(finder.tree, source.node, source.filter);
+	await digestFiles(found, finder.cache, finder.tree.breather);
 	const isDirectory = source.node.type === "directory";
 	const archive =
 		unpack && !isDirectory ? await archiveKind(finder.tree.hostPath(source.node), source.node.path) : undefined;
@@ -125,20 +126,6 @@ async function toCopySource(finder: Finder, source: FoundSource, unpack: boolean
 		name: source.name,
 		isDirectory,
 		...(archive === undefined ? {} : { archive }),
-		entries: await withDigests(finder, entries),
+		entries: found.map(({ entry }) => entry),
 	};
-}
-
-async function withDigests(finder: Finder, found: readonly FoundEntry[]): Promise<readonly CopyEntry[]> {
-	const files = found.filter(({ entry }) => entry.type === "file" && entry.hardLink === undefined);
-	const digests = await digestFiles(
-		files.map(({ node, entry }) => ({ path: node.path, source: entry.source, size: node.size, stamp: node.stamp })),
-		finder.cache,
-		finder.tree.breather,
-	);
-	const results = digests.values();
-	return found.map(({ entry }) => {
-		if (entry.type !== "file" || entry.hardLink !== undefined) return entry;
-		return { ...entry, ...results.next().value };
-	});
 }

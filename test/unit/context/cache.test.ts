@@ -107,10 +107,9 @@ describe("the stat cache", () => {
 	it.each([
 		["empty", () => ""],
 		["cut off", (text: string) => text.slice(0, -20)],
-		["of another version", (text: string) => text.replace('"version":1', '"version":2')],
+		["of another version", (text: string) => text.replace(/"version":\d+/, '"version":0')],
 		["of another root", (text: string) => text.replace('"root":"/', '"root":"/other/')],
 		["no object", () => "null"],
-		["without a time", (text: string) => text.replace(/"since":"\d+"/, '"since":"x"')],
 		["with entries that are none", (text: string) => text.replace(/"entries":\[.*\]/, '"entries":["f",3,{},"f"]')],
 	])("is ignored when it is %s", async (_what, damage) => {
 		const root = directoryOf({ f: "one", g: "g" });
