@@ -1,7 +1,7 @@
 /** The entries of one source, filtered by `--exclude` and `--parents` (tonistiigi/fsutil, copier.copy). */
 import { NodebuildError } from "../errors.ts";
 import type { MatchInfo, PatternList } from "./patterns.ts";
-import type { ContextTree, TreeNode } from "./scan.ts";
+import type { FileTree, TreeNode } from "./tree.ts";
 import type { CopyEntry } from "./types.ts";
 
 export interface Filter {
@@ -23,7 +23,7 @@ export interface FoundEntry {
  * List what a source puts into the guest: parents first, sorted by name in each directory.
  * @throws NodebuildError CONTEXT_INVALID for sockets, pipes and devices.
  */
-export async function collect(tree: ContextTree, source: TreeNode, filter: Filter): Promise<readonly FoundEntry[]> {
+export async function collect(tree: FileTree, source: TreeNode, filter: Filter): Promise<readonly FoundEntry[]> {
 	const walk = new Walk(tree, filter);
 	if (source.type === "directory") await walk.directory(source, "", undefined, undefined);
 	else walk.add(source, "");
@@ -32,13 +32,13 @@ export async function collect(tree: ContextTree, source: TreeNode, filter: Filte
 
 class Walk {
 	readonly found: FoundEntry[] = [];
-	readonly #tree: ContextTree;
+	readonly #tree: FileTree;
 	readonly #filter: Filter;
 	/** Directories that are copied only if something in them is. */
 	readonly #pending: { readonly node: TreeNode; readonly path: string }[] = [];
 	readonly #inodes = new Map<string, string>();
 
-	constructor(tree: ContextTree, filter: Filter) {
+	constructor(tree: FileTree, filter: Filter) {
 		this.#tree = tree;
 		this.#filter = filter;
 	}

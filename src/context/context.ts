@@ -6,7 +6,7 @@ import { StatCache } from "./cache.ts";
 import { type IgnoreRules, parseIgnoreFile } from "./ignore.ts";
 import { resolveCopy } from "./resolve.ts";
 import { ContextTree } from "./scan.ts";
-import { nearest } from "./suggest.ts";
+import { nearestHint } from "./suggest.ts";
 import type { Context } from "./types.ts";
 
 export interface ContextOptions {
@@ -91,14 +91,5 @@ async function missingHint(tree: ContextTree, ignore: IgnoreRules | undefined, p
 	if (excludedBy !== undefined && existsSync(`${tree.root}/${path}`)) {
 		return `the file is there, but ${excludedBy} excludes it; add an exception after it: !${path}`;
 	}
-	const slash = path.lastIndexOf("/");
-	const parent = slash < 0 ? "" : path.slice(0, slash);
-	const directory = await tree.find(parent);
-	if (directory === undefined || directory.type !== "directory") return `there is no directory /${parent} either`;
-	const names = (await tree.list(directory)).map((node) => node.name);
-	const close = nearest(path.slice(slash + 1), names);
-	const prefix = parent === "" ? "" : `${parent}/`;
-	if (close.length > 0) return `did you mean ${close.map((name) => `${prefix}${name}`).join(", ")}?`;
-	const shown = names.slice(0, 8).join(", ") + (names.length > 8 ? ", ..." : "");
-	return names.length === 0 ? `/${parent} is empty` : `/${parent} has: ${shown}`;
+	return await nearestHint(tree, path);
 }

@@ -6,26 +6,7 @@ import { type BigIntStats, type Dirent, lstatSync, readdirSync, readlinkSync } f
 import { messageOf, NodebuildError } from "../errors.ts";
 import { confine } from "./match.ts";
 import type { MatchInfo, PatternList } from "./patterns.ts";
-import type { EntryType } from "./types.ts";
-
-export interface TreeNode {
-	/** Relative to the context's root, "" for the root. */
-	readonly path: string;
-	readonly name: string;
-	readonly type: EntryType | "special";
-	/** What a special file is, for people. */
-	readonly special?: string;
-	readonly mode: number;
-	readonly size: number;
-	/** Whole seconds. */
-	readonly mtime: number;
-	readonly stamp: string;
-	/** Equal for the names of one inode; only when it has several. */
-	readonly inode?: string;
-	/** Excluded, and only here because something below it may be re-included. */
-	readonly hidden: boolean;
-	readonly info: MatchInfo | undefined;
-}
+import { FileTree, type TreeNode } from "./tree.ts";
 
 /** The parts of a file's status that change when its content does. */
 export function stampOf(stats: BigIntStats): string {
@@ -48,20 +29,18 @@ export class Breather {
 	}
 }
 
-/** As many symlinks are followed as BuildKit follows. */
-const LINK_LIMIT = 255;
-
-export class ContextTree {
+export class ContextTree extends FileTree {
 	readonly root: string;
 	readonly breather = new Breather();
 	readonly #ignore: PatternList | undefined;
 	readonly #children = new Map<string, readonly TreeNode[]>();
-	readonly #top: TreeNode;
+	readonly top: TreeNode;
 
 	constructor(root: string, ignore: PatternList | undefined) {
+		super();
 		this.root = root;
 		this.#ignore = ignore;
-		this.#top = nodeOf("", "", lstatSync(root, { bigint: true }), false, undefined);
+		this.top = nodeOf("", "", lstatSync(root, { bigint: true }), false, undefined);
 	}
 
 	hostPath(node: TreeNode): string {
@@ -86,50 +65,12 @@ export class ContextTree {
 		return nodes;
 	}
 
-	/** A hidden directory is there only if something in it is. */
-	async exists(node: TreeNode): Promise<boolean> {
-		if (!node.hidden) return true;
-		for (const child of await this.list(node)) {
-			if (await this.exists(child)) return true;
-		}
-		return false;
-	}
-
 	linkTarget(node: TreeNode): string {
 		const target = attempt(() => readlinkSync(this.hostPath(node)), node, "read the symlink");
 		if (!target.includes("\ufffd")) return target;
 		const bytes = attempt(() => readlinkSync(this.hostPath(node), { encoding: "buffer" }), node, "read the symlink");
 		if (Buffer.from(target).equals(bytes)) return target;
 		throw notUtf8(`the target of the symlink ${node.path}`);
-	}
-
-	/** Find a path, following all symlinks within the context, where absolute ones start at its root. */
-	async find(path: string): Promise<TreeNode | undefined> {
-		let pending = partsOf(path);
-		let trail: TreeNode[] = [this.#top];
-		let links = 0;
-		while (pending.length > 0) {
-			const [part = "", ...rest] = pending;
-			pending = rest;
-			if (part === "..") {
-				if (trail.length > 1) trail.pop();
-				continue;
-			}
-			const here = trail.at(-1) ?? this.#top;
-			if (here.type !== "directory") return undefined;
-			const next = childNamed(await this.list(here), part);
-			if (next === undefined) return undefined;
-			if (next.type !== "symlink") {
-				trail.push(next);
-				continue;
-			}
-			if (++links > LINK_LIMIT) return undefined;
-			const target = this.linkTarget(next);
-			if (target.startsWith("/")) trail = [this.#top];
-			pending = [...partsOf(target), ...rest];
-		}
-		const found = trail.at(-1);
-		return found !== undefined && (await this.exists(found)) ? found : undefined;
 	}
 
 	#readDirectory(directory: TreeNode): readonly Dirent[] {
@@ -147,22 +88,6 @@ export class ContextTree {
 		if (entry.name.includes("\ufffd")) throw notUtf8(`the name ${path}`);
 		return undefined;
 	}
-}
-
-/** The list is sorted: a wildcard asks for each of its matches. */
-function childNamed(children: readonly TreeNode[], name: string): TreeNode | undefined {
-	let [low, high] = [0, children.length];
-	while (low < high) {
-		const middle = (low + high) >> 1;
-		if ((children[middle]?.name ?? "") < name) low = middle + 1;
-		else high = middle;
-	}
-	const found = children[low];
-	return found?.name === name ? found : undefined;
-}
-
-function partsOf(path: string): string[] {
-	return path.split("/").filter((part) => part !== "" && part !== ".");
 }
 
 function nodeOf(
