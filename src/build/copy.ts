@@ -3,29 +3,23 @@ import { buffer } from "node:stream/consumers";
 import { Readable } from "node:stream";
 import { contentStream, copyStream, parseChmod, planLayout, type ResolvedCopy } from "../context/index.ts";
 import { NodebuildError } from "../errors.ts";
-import { readAccounts } from "../guest/accounts.ts";
-import { quote } from "../guest/command.ts";
 import type { Guest } from "../guest/types.ts";
-import { resolveUser } from "../guest/users.ts";
 import type { CopyRequest } from "../plan/types.ts";
-
-interface Owner {
-	readonly uid: number;
-	readonly gid: number;
-}
+import { type Destination, makeDirectories, resolveOwner } from "./destination.ts";
 
 /** @throws NodebuildError COPY_FAILED with what the guest's tar said, GUEST_DISK_FULL. */
 export async function copyIntoGuest(
-	guest: Guest,
+	destination: Destination,
 	request: CopyRequest,
 	copy: ResolvedCopy,
 	signal: AbortSignal,
 ): Promise<void> {
-	const owner = await resolveOwner(guest, request.chown);
-	const target = await lookAt(guest, request.dest);
+	const { guest, root } = destination;
+	const owner = (await resolveOwner(destination, request.chown)) ?? { uid: 0, gid: 0 };
+	const target = await destination.locate(request.dest);
 	const placement = planLayout(copy, target);
 	const mode = request.chmod === undefined ? undefined : parseChmod(request.chmod);
-	await makeDirectories(guest, placement.createdParents, owner);
+	await makeDirectories(destination, placement.createdParents, owner);
 	const layout = { targets: placement.targets, ...owner, ...(mode === undefined ? {} : { mode }) };
 	// Existing directories keep their mode and owner, and a symlink to a directory stays one.
 	const tar = [
@@ -35,7 +29,7 @@ export async function copyIntoGuest(
 		"-f",
 		"-",
 		"-C",
-		"/",
+		`${root}/`,
 		"--numeric-owner",
 		"--no-overwrite-dir",
 		"--keep-directory-symlink",
@@ -46,35 +40,20 @@ export async function copyIntoGuest(
 		const into = placement.targets[index];
 		if (source.archive === undefined || entry === undefined || into === undefined) continue;
 		const flags = { none: [], gzip: ["-z"], bzip2: ["-j"], xz: ["-J"], zstd: ["--zstd"] }[source.archive];
-		const unpack = ["tar", "-x", "-p", ...flags, "-f", "-", "-C", into, "--numeric-owner", "--keep-directory-symlink"];
+		const unpack = [
+			"tar",
+			"-x",
+			"-p",
+			...flags,
+			"-f",
+			"-",
+			"-C",
+			`${root}${into}`,
+			"--numeric-owner",
+			"--keep-directory-symlink",
+		];
 		await extract(guest, unpack, contentStream(entry), request, signal);
 	}
-}
-
-async function resolveOwner(guest: Guest, chown: string | undefined): Promise<Owner> {
-	if (chown === undefined) return { uid: 0, gid: 0 };
-	const { passwd, group } = await readAccounts(guest);
-	const { uid, gid } = resolveUser(chown, passwd, group);
-	// BuildKit: a number without a group owns as user and group, whether or not an entry has it.
-	return { uid, gid: /^\d+:?$/.test(chown) ? uid : gid };
-}
-
-async function lookAt(guest: Guest, dest: string): Promise<{ dest: string; destIsDirectory: boolean }> {
-	const slash = dest.endsWith("/") && dest !== "/" ? "/" : "";
-	const path = dest.replace(/\/+$/, "") || "/";
-	const answer = await guest.script(
-		`path=${quote(path)}\nreal=$(readlink -m -- "$path") || real=$path\nif [ -d "$real" ]; then echo d; else echo -; fi\nprintf %s "$real"\n`,
-	);
-	return { destIsDirectory: answer.startsWith("d"), dest: `${answer.slice(2)}${slash}` };
-}
-
-async function makeDirectories(guest: Guest, directories: readonly string[], owner: Owner): Promise<void> {
-	if (directories.length === 0) return;
-	const lines = directories.map((path) => {
-		const word = quote(path);
-		return `[ -d ${word} ] || { mkdir -m 755 -- ${word} && chown ${owner.uid}:${owner.gid} ${word}; } || exit 1`;
-	});
-	await guest.script(`${lines.join("\n")}\n`);
 }
 
 async function extract(

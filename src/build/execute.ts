@@ -7,6 +7,7 @@ import { quote } from "../guest/command.ts";
 import type { Guest } from "../guest/types.ts";
 import type { CopyRequest, Effect, Step } from "../plan/types.ts";
 import { copyIntoGuest } from "./copy.ts";
+import { machineDestination } from "./destination.ts";
 
 export interface ExecuteContext {
 	readonly guest: Guest;
@@ -31,7 +32,12 @@ async function executeEffect(effect: Effect, step: Step, context: ExecuteContext
 		case "exec":
 			return executeCommand(effect, step, context);
 		case "copy":
-			return copyIntoGuest(context.guest, effect.request, await context.copyOf(effect.request), context.signal);
+			return copyIntoGuest(
+				machineDestination(context.guest),
+				effect.request,
+				await context.copyOf(effect.request),
+				context.signal,
+			);
 		case "mkdir":
 			return makeDirectory(effect, context.guest);
 	}

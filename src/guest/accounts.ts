@@ -1,4 +1,5 @@
 /** The guest's own accounts, read when a step names a user. */
+import { quote } from "./command.ts";
 import type { Guest } from "./types.ts";
 import { type ResolvedUser, resolveUser } from "./users.ts";
 
@@ -9,9 +10,11 @@ export interface Accounts {
 	readonly group: string;
 }
 
-export async function readAccounts(guest: Pick<Guest, "script">): Promise<Accounts> {
+/** `root`: put before the paths of the files. */
+export async function readAccounts(guest: Pick<Guest, "script">, root = ""): Promise<Accounts> {
 	// A machine without one of them has no names of that kind, as in Docker.
-	const files = await guest.script(`cat /etc/passwd; printf '${SEPARATOR.trim()}\\n'; cat /etc/group || :`);
+	const [passwdFile, groupFile] = ["passwd", "group"].map((name) => quote(`${root}/etc/${name}`));
+	const files = await guest.script(`cat ${passwdFile}; printf '${SEPARATOR.trim()}\\n'; cat ${groupFile} || :`);
 	const [passwd = "", group = ""] = files.split(SEPARATOR);
 	return { passwd, group };
 }
