@@ -5,16 +5,15 @@ import type { ResolvedCopy } from "../context/index.ts";
 import { type Digest, digestOf } from "../digest.ts";
 import { messageOf, NodebuildError, type SourceLocation } from "../errors.ts";
 import { SEAL_VERSION } from "../image/seal.ts";
-import { lintNodefile, parseNodefile } from "../instructions/index.ts";
-import type { Nodefile } from "../instructions/types.ts";
+import { parseNodefile } from "../instructions/index.ts";
 import type { Store } from "../layers/store.ts";
-import { locate, parseText } from "../nodefile/index.ts";
-import type { NodefileText } from "../nodefile/types.ts";
-import { type PlanInput, type PlannedBase, planBuild } from "../plan/index.ts";
+import { parseText } from "../nodefile/index.ts";
+import { type PlanInput, type PlannedBase, type PlanWarning, planBuild } from "../plan/index.ts";
 import type { CopyRequest, Plan } from "../plan/types.ts";
 import { chainOf, requireSupported } from "./chain.ts";
 import { requireSystemd } from "./systemd.ts";
 import { CopyFinder } from "./copy-finder.ts";
+import { Linter } from "./linter.ts";
 import type { BuildOptions } from "./types.ts";
 
 export interface RootDisk {
@@ -67,12 +66,16 @@ export async function prepare(options: BuildOptions, store: Store, resolveRoot: 
 		},
 		copy: async (request: CopyRequest) => (await copies.find(request)).digest,
 	};
+	const linter = new Linter(source, options.buildArgs);
+	const warn = (warnings: readonly PlanWarning[]): void => {
+		for (const warning of warnings) options.emit({ type: "warning", ...warning });
+	};
 	await refuseEarly(input);
-	lint(nodefile, source, options);
-	const firstPlan = await planBuild(
-		{ ...input, warn: (warning) => options.emit({ type: "warning", ...warning }) },
-		resolvers,
-	);
+	warn(linter.text(nodefile));
+	// What the text tells is refused before anything is fetched.
+	linter.finish();
+	const firstPlan = await planBuild({ ...input, warn: (warning) => warn(linter.planned(warning)) }, resolvers);
+	linter.finish();
 	requireSupported(chainOf(firstPlan, firstPlan.target));
 	const epoch = await store.epochs.of(epochName(firstPlan), options.noCache);
 	const plan = epoch === undefined ? firstPlan : await planBuild({ ...input, epoch, warn: () => undefined }, resolvers);
@@ -97,20 +100,6 @@ async function refuseEarly(input: Omit<PlanInput, "warn">): Promise<void> {
 	requireSupported(chainOf(plan, plan.target));
 }
 
-/** Warnings of the text. @throws NodebuildError NODEFILE_INVALID when `# check=error=true` makes them errors. */
-function lint(nodefile: Nodefile, source: NodefileText, { emit }: BuildOptions): void {
-	const { warnings, failed } = lintNodefile(nodefile, source);
-	for (const { message, range, rule } of warnings) emit({ type: "warning", message, rule, at: locate(source, range) });
-	const [first] = warnings;
-	if (!failed || first === undefined) return;
-	throw new NodebuildError({
-		code: "NODEFILE_INVALID",
-		message: `${warnings.length} warning(s), and "# check=error=true" makes them errors; the first: ${first.message}`,
-		hint: 'correct the lines above, or take "error=true" out of the check directive',
-		at: locate(source, first.range),
-	});
-}
-
 /** Builds that begin with the same step share an epoch: --no-cache starts a new one for them. */
 function epochName(plan: Plan): Digest {
 	const stage = plan.stages.find(({ index }) => index === plan.target);
@@ -128,7 +117,7 @@ function requirePlatform(platform: string, at: SourceLocation): void {
 	});
 }
 
-async function readNodefile(path: string): Promise<string> {
+export async function readNodefile(path: string): Promise<string> {
 	try {
 		return await readFile(path, "utf8");
 	} catch (error) {

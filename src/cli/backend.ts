@@ -3,6 +3,7 @@
  * it is first called: `nodebuild --version` and a mistyped option load none.
  */
 import type { BaseRow } from "../bases/index.ts";
+import type { LintReport } from "../build/lint.ts";
 import type { BuildOptions, BuildResult, MachineOptions, PlanReport, VerifyReport } from "../build/types.ts";
 import type { RemovedImage } from "../layers/image-store.ts";
 import type { PrunePolicy } from "../layers/prune.ts";
@@ -28,6 +29,7 @@ export interface BaseOptions extends MachineOptions {
 export interface Backend {
 	build(options: BuildOptions): Promise<BuildResult>;
 	explain(options: BuildOptions): Promise<PlanReport>;
+	lint(options: BuildOptions): Promise<LintReport>;
 	/** Exit status of the shell. `step`: number within the target stage, or a part of the instruction's text. */
 	shell(options: BuildOptions & { readonly step?: number | string }): Promise<number>;
 	run(options: RunOptions): Promise<number>;

@@ -15,6 +15,7 @@ async function withStore<T>(home: string, work: (store: Store) => Promise<T>): P
 export const modules: Backend = {
 	build: async (options) => (await import("../build/build.ts")).build(options),
 	explain: async (options) => (await import("../build/explain.ts")).explain(options),
+	lint: async (options) => (await import("../build/lint.ts")).lint(options),
 	shell: async (options) => (await import("../build/run.ts")).openShell(options),
 	run: async (options) => (await import("../build/run.ts")).runImage(options),
 	verify: async (options) => (await import("../build/verify.ts")).verifyImage(options),

@@ -10,6 +10,7 @@ import { addBuild } from "./commands/build.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addImages } from "./commands/images.ts";
 import { addInspect } from "./commands/inspect.ts";
+import { addLint } from "./commands/lint.ts";
 import { addPlan } from "./commands/plan.ts";
 import { addPrune } from "./commands/prune.ts";
 import { addRmi } from "./commands/rmi.ts";
@@ -28,6 +29,7 @@ const COMMANDS = [
 	addVerify,
 	addShell,
 	addPlan,
+	addLint,
 	addImages,
 	addInspect,
 	addTag,

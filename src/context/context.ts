@@ -3,7 +3,8 @@ import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { relative } from "node:path";
 import { messageOf, NodebuildError } from "../errors.ts";
 import { StatCache } from "./cache.ts";
-import { type IgnoreRules, parseIgnoreFile } from "./ignore.ts";
+import { type IgnoreRules, ignoreFileCandidates, parseIgnoreFile } from "./ignore.ts";
+import { cleanPath } from "./match.ts";
 import { resolveCopy } from "./resolve.ts";
 import { ContextTree } from "./scan.ts";
 import { nearestHint } from "./suggest.ts";
@@ -36,6 +37,18 @@ export async function openContext(options: ContextOptions): Promise<Context> {
 		resolve: (query) => resolveCopy({ tree, cache, missing }, query),
 		save: async () => cache?.save(),
 	};
+}
+
+/**
+ * Whether the ignore file of a Nodefile excludes a path; undefined without one, and for one with exceptions, below which
+ * anything may be. Rules: moby/buildkit dockerfile2llb (validateCopySourcePath).
+ * @throws NodebuildError CONTEXT_INVALID for a bad pattern.
+ */
+export function ignoredPaths(nodefile: string, root: string): ((path: string) => boolean) | undefined {
+	const file = ignoreFileCandidates(nodefile, root).find((candidate) => existsSync(candidate));
+	if (file === undefined) return undefined;
+	const { list } = readIgnoreFile(file, root);
+	return list.hasExceptions ? undefined : (path) => list.match(cleanPath(path).replace(/^\/+/, "")).matched;
 }
 
 function directoryAt(path: string): string {

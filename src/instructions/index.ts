@@ -5,7 +5,14 @@ import { type Expand, mountsOf } from "./mount.ts";
 import type { MountSpec, RunInstruction } from "./types.ts";
 
 export { parseInstruction, writtenKeyword } from "./dispatch.ts";
-export { type CheckOptions, checkOptions, type LintReport, lintNodefile } from "./lint/index.ts";
+export {
+	CHECK_ARGUMENT,
+	type CheckOptions,
+	checkOptions,
+	isWanted,
+	type LintReport,
+	lintNodefile,
+} from "./lint/index.ts";
 export type { Expand } from "./mount.ts";
 export { type RunScript, runScript } from "./run.ts";
 export { parseNodefile, parseTrigger } from "./stages.ts";

@@ -75,5 +75,15 @@ export function undefinedVariable(
 		env.map(([key]) => key),
 	);
 	const hint = similar === undefined ? "" : ` (did you mean $${similar}?)`;
-	return { rule: "UndefinedVar", message: `Usage of undefined variable '$${name}'${hint}`, at };
+	return { rule: "UndefinedVar", message: `Usage of undefined variable '$${name}'${hint}`, at: placeOf(name, at) };
+}
+
+/** The variable itself, where it stands in the line of the place. */
+function placeOf(name: string, at: SourceLocation): SourceLocation {
+	if (!/^\w+$/.test(name)) return at;
+	const index = at.text.slice(at.column - 1).search(new RegExp(`\\$(?:${name}(?!\\w)|\\{${name}(?!\\w))`));
+	if (index < 0) return at;
+	const column = at.column + index;
+	const braced = at.text[column] === "{";
+	return { ...at, column, length: name.length + (braced ? 3 : 1) };
 }

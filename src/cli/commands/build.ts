@@ -13,6 +13,7 @@ import {
 	progressOf,
 	withProgress,
 } from "../context.ts";
+import { check } from "../check.ts";
 import { addNodefileOptions, type NodefileFlags, nodefileOptions } from "../nodefile.ts";
 import { parseTag } from "../parse.ts";
 import { renderResult, resultJson } from "../render/result.ts";
@@ -24,6 +25,7 @@ interface Flags extends NodefileFlags, ProgressFlags {
 	readonly shellOnError?: boolean;
 	readonly live?: "auto" | "always" | "never";
 	readonly iidfile?: string;
+	readonly check?: boolean;
 }
 
 export function addBuild(program: Command, context: CommandContext): void {
@@ -47,16 +49,18 @@ export function addBuild(program: Command, context: CommandContext): void {
 				.default("never"),
 		)
 		.option("--shell-on-error", "when a step fails, open a shell in the machine as the step left it")
+		.option("--check", "check the Nodefile against the rules of docker build --check, and build nothing")
 		.option("--iidfile <file>", "write the image's id to a file")
 		.option("-q, --quiet", "show no progress, print the image's id");
 	addProgressOption(command).action((folder: string | undefined, flags: Flags) => build(folder, flags, context));
 }
 
-async function build(
-	folder: string | undefined,
-	flags: Flags,
-	{ io, backend, exitWith }: CommandContext,
-): Promise<void> {
+async function build(folder: string | undefined, flags: Flags, context: CommandContext): Promise<void> {
+	const { io, backend, exitWith } = context;
+	if (flags.check === true) {
+		const json = progressOf(flags, io) === "json";
+		return check((emit) => nodefileOptions(flags, folder, io, emit), json, context);
+	}
 	const outputs = await parseOutputs(flags.output ?? []);
 	const result = await withProgress(flags, io, ({ emit }) =>
 		backend.build(nodefileOptions(flags, folder, io, emit, { ...flags, tags: flags.tag ?? [], outputs })),

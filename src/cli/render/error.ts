@@ -8,11 +8,15 @@ export interface ErrorView {
 	readonly debug: boolean;
 }
 
-type Paint = (code: string, text: string) => string;
+export type Paint = (code: string, text: string) => string;
+
+export function painter(color: boolean): Paint {
+	return (code, text) => (color ? `\u001b[${code}m${text}\u001b[0m` : text);
+}
 
 /** Text ending in a line break, for standard error. */
 export function renderError(error: unknown, view: ErrorView): string {
-	const paint: Paint = (code, text) => (view.color ? `\u001b[${code}m${text}\u001b[0m` : text);
+	const paint = painter(view.color);
 	const lines = error instanceof NodebuildError ? known(error, paint) : unexpected(error, view, paint);
 	if (view.debug) lines.push(...trace(error));
 	return `${lines.join("\n")}\n`;
@@ -31,7 +35,7 @@ function splitLines(text: string): string[] {
 }
 
 /** rustc's frame: where, the line, what of it. */
-function place(at: SourceLocation, paint: Paint): string[] {
+export function place(at: SourceLocation, paint: Paint): string[] {
 	const number = String(at.line);
 	const gutter = " ".repeat(number.length);
 	const lines = [`${gutter}${paint("1;34", "-->")} ${at.file}:${at.line}:${at.column}`];

@@ -1,7 +1,8 @@
 /** Warnings about a Nodefile that can be told from its text alone, with the names of BuildKit's rules. */
 import type { LintWarning, NodefileText } from "../../nodefile/types.ts";
 import type { Nodefile } from "../types.ts";
-import { checkOptions } from "./check.ts";
+import { type CheckOptions, checkOptions, isWanted } from "./check.ts";
+import { definitionDescriptions } from "./descriptions.ts";
 import {
 	consistentInstructionCasing,
 	exposedPorts,
@@ -15,7 +16,7 @@ import {
 import type { Rule } from "./rule.ts";
 import { platforms, stageNames, variablesInFrom } from "./stages.ts";
 
-export { type CheckOptions, checkOptions } from "./check.ts";
+export { CHECK_ARGUMENT, type CheckOptions, checkOptions, isWanted } from "./check.ts";
 
 const RULES: readonly Rule[] = [
 	stageNames,
@@ -29,6 +30,7 @@ const RULES: readonly Rule[] = [
 	workdirRelativePath,
 	secretsUsedInArgOrEnv,
 	exposedPorts,
+	definitionDescriptions,
 ];
 
 export interface LintReport {
@@ -39,14 +41,17 @@ export interface LintReport {
 }
 
 /**
- * Everything the rules find, and what was found while reading, without the rules that `# check=skip=` names.
+ * Everything the rules find, and what was found while reading, without the rules that are not wanted.
+ * @param options default: what the check directive says
  * @throws NodebuildError NODEFILE_INVALID, located, for a check directive that cannot be understood
  */
-export function lintNodefile(nodefile: Nodefile, source: NodefileText): LintReport {
-	const options = checkOptions(source);
-	if (options.skipAll) return { warnings: [], failed: false };
+export function lintNodefile(
+	nodefile: Nodefile,
+	source: NodefileText,
+	options: CheckOptions = checkOptions(source),
+): LintReport {
 	const warnings = [...source.warnings, ...RULES.flatMap((rule) => rule({ nodefile, source }))]
-		.filter(({ rule }) => !options.skip.has(rule))
+		.filter(({ rule }) => isWanted(rule, options))
 		.sort((a, b) => a.range.startLine - b.range.startLine || a.range.startColumn - b.range.startColumn);
 	return { warnings, failed: options.error && warnings.length > 0 };
 }

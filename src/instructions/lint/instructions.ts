@@ -83,12 +83,13 @@ export const workdirRelativePath: Rule = (input) => {
 
 /** A name that is a secret's, or begins or ends with one: API_KEY, DATABASE_PASSWORD. */
 const SECRET = /(?:_|^)(?:apikey|auth|credentials?|key|password|pword|passwd|secret|token)(?:_|$)/i;
-const PUBLIC = /(?:_|^)public(?:_|$)/i;
+/** PUBLIC_KEY, TOKEN_FILE, AUTH_VERSION are none. */
+const HARMLESS = /(?:_|^)(?:public|file|version)(?:_|$)/i;
 
 export const secretsUsedInArgOrEnv: Rule = (input) =>
 	eachInstruction(input, (instruction) =>
 		namesOf(instruction)
-			.filter((name) => SECRET.test(name) && !PUBLIC.test(name))
+			.filter((name) => SECRET.test(name) && !HARMLESS.test(name))
 			.map((name) => {
 				const message = `Do not use ARG or ENV instructions for sensitive data (${instruction.node.keyword} "${name}")`;
 				return warning(input, "SecretsUsedInArgOrEnv", message, instruction.node, name);

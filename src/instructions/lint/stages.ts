@@ -37,9 +37,10 @@ export const stageNames: Rule = (input) => {
 	return warnings;
 };
 
-/** A mixed `From` counts as upper case. */
+/** A mixed `From` has a warning of its own; nothing more is said of its AS. */
 function sameCase(from: string, as: string): boolean {
-	return as === (from === from.toLowerCase() ? as.toLowerCase() : as.toUpperCase());
+	if (from === from.toLowerCase()) return as === as.toLowerCase();
+	return from !== from.toUpperCase() || as === as.toUpperCase();
 }
 
 /** Variables in FROM: UndefinedArgInFrom, InvalidDefaultArgInFrom. */

@@ -138,6 +138,7 @@ describe("is refused", () => {
 		["FROM debian:12\nRUN x", { platform: "linux/arm64" }, "UNSUPPORTED", 1],
 		["FROM debian:12\nRUN x\nCOPY none /", {}, "COPY_SOURCE_MISSING", 3],
 		["# check=error=true\nFROM debian:12\nrun x\nRUN y", {}, "NODEFILE_INVALID", 3],
+		["# check=error=true\nFROM debian:12\nUSER $X", {}, "NODEFILE_INVALID", 3],
 		["FROM debian:12\nNOSUCH x", {}, "NODEFILE_INVALID", 2],
 	] as const)("%j with %j at its line", async (text, options, code, line) => {
 		const { run } = await project(text);

@@ -66,6 +66,7 @@ export function recorder(answers: Partial<Backend> = {}): { readonly backend: Ba
 		explain: async () => {
 			throw new Error("no plan here");
 		},
+		lint: async ({ nodefile }) => ({ nodefile, warnings: [] }),
 		shell: async () => 0,
 		run: async () => 0,
 		verify: async ({ image }) => ({ image, passed: true, rows: [] }),

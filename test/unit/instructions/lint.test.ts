@@ -1,4 +1,5 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: variables of Nodefiles are what is tested here
+import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { lintNodefile, parseNodefile } from "../../../src/instructions/index.ts";
 import { parseText } from "../../../src/nodefile/index.ts";
@@ -18,6 +19,7 @@ test.each([
 	["FROM a AS Build", ["StageNameCasing 1:11"]],
 	["FROM a as b\nFROM c AS d", ["FromAsCasing 1:8"]],
 	["from a AS b", ["FromAsCasing 1:8"]],
+	["From a as b", ["ConsistentInstructionCasing 1:1"]],
 	["FROM a AS scratch", ["ReservedStageName 1:11"]],
 	["FROM a AS b\nFROM c AS B", ["DuplicateStageName 2:11", "StageNameCasing 2:11"]],
 	["FROM a:$V", ["UndefinedArgInFrom 1:9"]],
@@ -37,6 +39,7 @@ test.each([
 	["FROM a AS x\nWORKDIR /b\nWORKDIR c\nFROM x\nWORKDIR d", []],
 	["FROM a\nARG API_KEY PUBLIC_KEY MONKEY", ["SecretsUsedInArgOrEnv 2:5"]],
 	["FROM a\nENV token=x", ["SecretsUsedInArgOrEnv 2:5"]],
+	["FROM a\nENV TOKEN_FILE=x AUTH_VERSION=1 PUBLIC_KEY=y", []],
 	["FROM a\nEXPOSE 80/TCP 1:2 $P", ["ExposeProtoCasing 2:8", "ExposeInvalidFormat 2:15"]],
 	["FROM a\nRUN b \\\n\n c", ["NoEmptyContinuation 3:1"]],
 ])("%j", (text, expected) => {
@@ -51,6 +54,15 @@ describe("# check=", () => {
 		expect(found(`# check=skip=all;error=true\n${warned}`)).toEqual([]);
 	});
 
+	test("asks for experimental rules by name, or all", () => {
+		const text = "FROM a\n# The port\nARG PORT\n# PORT of the server\nARG PORT\n# base\n\nARG X\n# all\nARG A B\n";
+		const rule = "InvalidDefinitionDescription";
+		expect(found(text)).toEqual([]);
+		expect(found(`# check=experimental=${rule}\n${text}`)).toEqual([`${rule} 4:1`, `${rule} 11:1`]);
+		expect(found("# check=experimental=all\n# builds\nFROM a AS b")).toEqual([`${rule} 3:1`]);
+		expect(found("# check=experimental=all\n# b builds\nFROM a AS b")).toEqual([]);
+	});
+
 	test("makes errors of warnings, if there are any", () => {
 		expect(lint(`# check=error=true\n${warned}`).failed).toBe(true);
 		expect(lint(warned).failed).toBe(false);
@@ -62,4 +74,18 @@ describe("# check=", () => {
 		expect(error.message).toBe(`invalid check option "${option}"`);
 		expect(error.at?.line).toBe(2);
 	});
+});
+
+test("docs/lint.md has every rule", () => {
+	const folder = "src/instructions/lint";
+	const files = [
+		...readdirSync(folder).map((name) => `${folder}/${name}`),
+		"src/nodefile/parse.ts",
+		"src/plan/expand.ts",
+	];
+	const source = [...files, "src/build/lint.ts"].map((file) => readFileSync(file, "utf8")).join("");
+	const rules = [...source.matchAll(/"([A-Z][a-z]\w+[a-z][A-Z]\w+|JSONArgsRecommended)"/g)].map(([, name]) => name);
+	const documented = [...readFileSync("docs/lint.md", "utf8").matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name);
+	expect(documented.length).toBeGreaterThan(20);
+	expect(documented.toSorted()).toEqual([...new Set(rules)].sort());
 });
