@@ -101,7 +101,7 @@ module.exports = {
 			to: { dependencyTypes: ["core"], path: "^(node:)?crypto$" },
 		},
 		onlyIn("dockerfile-ast", "src/nodefile/ast.ts"),
-		onlyIn("ssh2", "src/guest/ssh.ts"),
+		onlyIn("ssh2", "src/guest/(ssh|key-agent).ts"),
 		onlyIn("execa", "src/system/process.ts"),
 		{
 			name: "sibling-providers",

@@ -1,5 +1,6 @@
 /** The command line that our sshd runs for one command. Pure. */
 import type { Env } from "../plan/types.ts";
+import type { Place } from "./types.ts";
 import type { ResolvedUser } from "./users.ts";
 
 export function quote(word: string): string {
@@ -15,10 +16,14 @@ export interface GuestCommand {
 	readonly network: "default" | "none" | "host";
 	/** False: /dev/null. */
 	readonly stdin: boolean;
+	/** Default "machine". */
+	readonly place?: Place;
+	/** What comes over standard input is secretScript(); the command's own is /dev/null. */
+	readonly secrets?: boolean;
 }
 
 /**
- * Enter the namespaces of process 1 (our sshd has its own), then become exactly what was asked
+ * Enter the namespaces of the place (our sshd has its own), then become exactly what was asked
  * for. Every stage replaces the one before it (exec), so the guest's process table shows the
  * command as a child of sshd and nothing of ours.
  */
@@ -26,13 +31,44 @@ export function commandLine(command: GuestCommand): string {
 	const network =
 		command.network === "none" ? ["unshare", "--net", "/bin/sh", "-c", 'ip link set lo up; exec "$@"', "sh"] : [];
 	const words = [
-		...["exec", "nsenter", "-t", "1", "-m", "-n", ...network],
+		...["exec", ...entrance(command.place ?? "machine"), ...network],
 		...["/bin/sh", "-c", 'cd "$1" || exit 125; umask 022; shift; exec "$@"', "sh", command.cwd],
 		...identity(command.user),
 		...["env", "-i", ...command.env.map(([name, text]) => `${name}=${text}`)],
+		...(command.secrets === true ? takingSecrets(command.env) : []),
 		...program(command.argv),
 	];
-	return `${words.map(quote).join(" ")}${command.stdin ? "" : " </dev/null"}`;
+	return `${words.map(quote).join(" ")}${command.stdin || command.secrets === true ? "" : " </dev/null"}`;
+}
+
+function entrance(place: Place): string[] {
+	if (place === "access") return [];
+	return ["nsenter", "-t", "1", place === "machine" ? "-m" : `--mount=${place.mounts}`, "-n"];
+}
+
+/** What shells put into the environment by themselves. */
+const SHELLS_OWN = ["PWD", "OLDPWD", "SHLVL", "_"];
+
+/** A shell that reads variables from standard input, and runs the rest of the line with them. */
+function takingSecrets(env: Env): string[] {
+	const own = SHELLS_OWN.filter((name) => !env.some(([given]) => given === name));
+	return [
+		"/bin/sh",
+		"-c",
+		'eval "$(cat)"; exec env "$@" </dev/null',
+		"sh",
+		...own.flatMap((name) => ["-u", name]),
+		"--",
+	];
+}
+
+/** The script that gives a command its secret variables; byte for byte, whatever their encoding. */
+export function secretScript(secrets: readonly (readonly [name: string, value: Uint8Array])[]): Buffer {
+	const lines = secrets.map(([name, value]) => {
+		const text = Buffer.from(value).toString("latin1").replaceAll("'", `'\\''`);
+		return `${name}='${text}'; export ${name}\n`;
+	});
+	return Buffer.from(lines.join(""), "latin1");
 }
 
 /** env(1) takes a first word with "=" for one more variable; nice(1) changes nothing and runs it. */

@@ -1,12 +1,13 @@
 /** A guest over SSH, with the reboots that a Nodefile's own steps cause. */
+import type { Duplex } from "node:stream";
 import { messageOf, NodebuildError } from "../errors.ts";
 import { readEnvironment } from "../system/env.ts";
 import { lookUpUser } from "./accounts.ts";
-import { commandLine } from "./command.ts";
+import { commandLine, secretScript } from "./command.ts";
 import { SshConnection, type SshTarget } from "./ssh.ts";
 import type { RebootingGuest } from "./reboot.ts";
 import { attachTerminal } from "./terminal.ts";
-import type { CapturedResult, ExecOptions, ExecResult } from "./types.ts";
+import type { CapturedResult, ExecOptions, ExecResult, ScriptOptions } from "./types.ts";
 import type { Env } from "../plan/types.ts";
 import type { ResolvedUser } from "./users.ts";
 
@@ -49,19 +50,23 @@ export class SshGuest implements RebootingGuest {
 
 	async exec(options: ExecOptions): Promise<ExecResult> {
 		const user = await this.#user(options.user);
+		const secrets = options.secretEnv ?? [];
+		const stdin = secrets.length > 0 ? secretScript(secrets) : options.stdin;
 		const command = commandLine({
 			argv: options.argv,
 			env: withHome(options.env ?? OUR_ENV, user),
 			cwd: options.cwd ?? "/",
 			network: options.network ?? "default",
-			stdin: options.stdin !== undefined,
+			stdin: stdin !== undefined,
+			secrets: secrets.length > 0,
+			...(options.place === undefined ? {} : { place: options.place }),
 			...(user === undefined ? {} : { user }),
 		});
 		const limit = options.timeout === undefined ? [] : [AbortSignal.timeout(options.timeout)];
 		const signals = [...limit, ...[options.signal, this.#options.signal].filter((signal) => signal !== undefined)];
 		const result = await this.#connection
 			.exec(command, {
-				...(options.stdin === undefined ? {} : { stdin: options.stdin }),
+				...(stdin === undefined ? {} : { stdin }),
 				...(options.onStdout === undefined ? {} : { onStdout: options.onStdout }),
 				...(options.onStderr === undefined ? {} : { onStderr: options.onStderr }),
 				...(signals.length === 0 ? {} : { signal: AbortSignal.any(signals) }),
@@ -91,7 +96,7 @@ export class SshGuest implements RebootingGuest {
 		};
 	}
 
-	async script(text: string, options: { signal?: AbortSignal; timeout?: number } = {}): Promise<string> {
+	async script(text: string, options: ScriptOptions = {}): Promise<string> {
 		const result = await this.capture({ argv: ["/bin/sh", "-s"], stdin: text, ...options });
 		if (result.status === 0) return result.stdout;
 		throw new NodebuildError({
@@ -114,6 +119,10 @@ export class SshGuest implements RebootingGuest {
 			...(user === undefined ? {} : { user }),
 		});
 		return attachTerminal(this.#connection, command, term);
+	}
+
+	forwardSocket(path: string, onConnection: (stream: Duplex) => void): Promise<() => Promise<void>> {
+		return this.#connection.forwardSocket(path, onConnection);
 	}
 
 	/** Wait until the guest is up again: after a reboot, or when the connection broke. */

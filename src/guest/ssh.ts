@@ -1,5 +1,5 @@
-/** The only file that knows ssh2: one connection to one guest, and commands over it. */
-import { Readable } from "node:stream";
+/** One connection to one guest, and commands over it. */
+import { type Duplex, Readable } from "node:stream";
 import ssh2, { type Client, type ClientChannel } from "ssh2";
 import { messageOf, NodebuildError } from "../errors.ts";
 
@@ -165,6 +165,26 @@ export class SshConnection {
 				resolve({ channel, ended: new Promise((ended) => channel.on("close", () => ended(status))) });
 			});
 		});
+	}
+
+	/** Listen on a unix socket over there; the function it resolves with ends that. */
+	async forwardSocket(path: string, onConnection: (stream: Duplex) => void): Promise<() => Promise<void>> {
+		const client = this.#client;
+		const take = ({ socketPath }: { socketPath: string }, accept: () => Duplex): void => {
+			if (socketPath === path) onConnection(accept());
+		};
+		await new Promise<void>((resolve, reject) => {
+			if (!this.#open) return reject(lost("the connection is gone"));
+			client.openssh_forwardInStreamLocal(path, (error) => (error === undefined ? resolve() : reject(lost(error))));
+		});
+		client.on("unix connection", take);
+		return async () => {
+			client.off("unix connection", take);
+			if (!this.#open) return;
+			// Whatever it answers, or if it never does since the machine goes down: nobody is listening any more.
+			const done = new Promise<void>((resolve) => client.openssh_unforwardInStreamLocal(path, () => resolve()));
+			await Promise.race([done, this.closed]);
+		};
 	}
 
 	async close(): Promise<void> {

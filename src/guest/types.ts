@@ -1,6 +1,12 @@
 /** What one can do inside a machine. Implemented over SSH in ssh.ts; tests may bring another. */
-import type { Readable } from "node:stream";
+import type { Duplex, Readable } from "node:stream";
 import type { Env } from "../plan/types.ts";
+
+/**
+ * Where a command runs: in the machine's own namespaces; in those of our sshd, which nothing of the machine sees;
+ * or in a mount namespace, named by its file there (see mount-namespace.ts).
+ */
+export type Place = "machine" | "access" | { readonly mounts: string };
 
 export interface ExecOptions {
 	/** The program and its arguments; no shell is involved. */
@@ -20,6 +26,16 @@ export interface ExecOptions {
 	readonly timeout?: number;
 	/** "none": a network namespace of its own without interfaces but lo. */
 	readonly network?: "default" | "none" | "host";
+	/** Default "machine". */
+	readonly place?: Place;
+	/** Variables beside `env` that must be in no argument list: they go over standard input, so it is the command's no more. */
+	readonly secretEnv?: readonly (readonly [name: string, value: Uint8Array])[];
+}
+
+export interface ScriptOptions {
+	readonly signal?: AbortSignal;
+	readonly timeout?: number;
+	readonly place?: Place;
 }
 
 export interface ExecResult {
@@ -40,9 +56,14 @@ export interface Guest {
 	/** Run a command and keep its output (for our own queries, not for RUN). */
 	capture(options: ExecOptions): Promise<CapturedResult>;
 	/** Run a `sh` script given on stdin (never in an argument list); throws when it fails. */
-	script(text: string, options?: { readonly signal?: AbortSignal; readonly timeout?: number }): Promise<string>;
+	script(text: string, options?: ScriptOptions): Promise<string>;
 	/** An interactive shell or command on our terminal; resolves with its exit status. */
 	interactive(options: Pick<ExecOptions, "argv" | "env" | "cwd" | "user">): Promise<number>;
+	/**
+	 * A unix socket at `path`, as our sshd sees it; whoever connects to it is handed to `onConnection`. It lasts until
+	 * the function that this resolves with is called, or the machine reboots.
+	 */
+	forwardSocket(path: string, onConnection: (stream: Duplex) => void): Promise<() => Promise<void>>;
 	/** Ends the connection; the machine runs on. */
 	close(): Promise<void>;
 }

@@ -2,7 +2,7 @@ import { chmod, mkdir, realpath, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type GuestCommand, commandLine, quote } from "../../../src/guest/command.ts";
+import { type GuestCommand, commandLine, quote, secretScript } from "../../../src/guest/command.ts";
 import { tempDir } from "../system/child.ts";
 import { runHere } from "./local-guest.ts";
 
@@ -34,7 +34,7 @@ const NASTY = [
 ];
 
 /** Runs the command line as our sshd does, with stand-ins where it would enter a machine's namespaces. */
-async function sshd(command: Partial<GuestCommand> & Pick<GuestCommand, "argv">, stdin = "") {
+async function sshd(command: Partial<GuestCommand> & Pick<GuestCommand, "argv">, stdin: string | Uint8Array = "") {
 	const folder = await tempDir();
 	const programs = {
 		// nsenter -t 1 -m -n PROGRAM...
@@ -150,6 +150,34 @@ test("without network a namespace of its own has lo only, and the words still ar
 	expect(line).toContain("unshare --net");
 	expect(stdout.split("\0").slice(0, -1)).toEqual(NASTY);
 	expect((await sshd({ argv: ["true"], network: "host" })).line).not.toContain("unshare");
+});
+
+test("secret variables come over standard input: byte for byte, in no argument, and the command's own is empty", async () => {
+	const values = ["it's a 'secret'", "$(id) `id` $HOME \\ \n\n line", "", "\xff\x80\x81\x88 bytes"].map((text) =>
+		Buffer.from(text, "latin1"),
+	);
+	const secrets = values.map((value, index) => [`S${index}`, value] as const);
+	const env = [
+		["PATH", process.env.PATH ?? ""],
+		["A", "1"],
+	] as const;
+	const argv = ["sh", "-c", "cat; env -0 | od -An -v -tx1"];
+	const { stdout, line, status } = await sshd({ argv, env, secrets: true }, secretScript(secrets));
+	const said = Buffer.from(stdout.replace(/\s/g, ""), "hex").toString("latin1").split("\0").slice(0, -1);
+	const expected = [...env, ...values.map((value, index) => [`S${index}`, value.toString("latin1")] as const)];
+	// What the inner shell adds for its own child is not asked about.
+	const own = said.filter((variable) => !/^(PWD|OLDPWD|SHLVL|_)=/.test(variable));
+	expect([status, own.sort()]).toEqual([0, expected.map(([name, value]) => `${name}=${value}`).sort()]);
+	expect(line).not.toContain("secret");
+});
+
+test("a command can run in a mount namespace of its own, or where our sshd runs", async () => {
+	const there = await sshd({ argv: ["echo", "ran"], place: { mounts: "/run/mounts-1" } });
+	expect([there.stdout, there.line]).toEqual([
+		"ran\n",
+		expect.stringContaining("nsenter -t 1 --mount=/run/mounts-1 -n "),
+	]);
+	expect((await sshd({ argv: ["true"], place: "access" })).line).not.toContain("nsenter");
 });
 
 test("exit statuses pass through", async () => {

@@ -87,6 +87,7 @@ export function localGuest(
 			return stdout;
 		},
 		interactive: async () => 0,
+		forwardSocket: async () => async () => undefined,
 		close: async () => undefined,
 	};
 }
