@@ -8,6 +8,7 @@ const PURE = {
 	nodefile: [],
 	instructions: ["nodefile"],
 	plan: ["instructions", "nodefile"],
+	profiles: ["nodefile"],
 };
 const TEXT = ["plan", "instructions", "nodefile"];
 const LOWER = ["guest", "layers", "context", ...TEXT];
@@ -21,7 +22,7 @@ const EFFECTFUL = {
 	bases: ["net", ...LOWER],
 	image: LOWER,
 	output: LOWER,
-	build: ["machine", "bases", "image", "output", ...LOWER],
+	build: ["profiles", "machine", "bases", "image", "output", ...LOWER],
 	cli: ["build", "machine", "bases", "image", "output", ...LOWER],
 };
 

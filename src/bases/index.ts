@@ -8,6 +8,7 @@ import { type Base, BOOTSTRAP } from "./types.ts";
 export { type BaseRow, type ListOptions, listBases } from "./list.ts";
 export { loadMaps } from "./map.ts";
 export type { BootForSetup, ResolveOptions } from "./options.ts";
+export { type NodefileReference, nodefileOf } from "./nodefile.ts";
 export { type BaseReference, parseReference } from "./resolve.ts";
 
 /**

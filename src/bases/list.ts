@@ -56,6 +56,7 @@ export async function listBases(options: ListOptions): Promise<readonly BaseRow[
 
 function firstSource(entry: BaseEntry, architecture: string): string {
 	for (const source of entry.sources) {
+		if (source.kind === "nodefile") return source.path;
 		const address = source.kind === "bootstrap" ? "bootstrap" : imageAddress(source, entry, architecture);
 		if (address !== undefined) return address;
 	}

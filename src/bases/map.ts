@@ -1,5 +1,6 @@
 /** The base map at run time: ours, and what users lay over it. */
 import { readFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import builtin from "../../base-map.json" with { type: "json" };
 import { messageOf, NodebuildError } from "../errors.ts";
 import type { BaseEntry, BaseMap } from "../plan/base-map.ts";
@@ -23,7 +24,7 @@ export function builtinMap(): BaseMap {
 export async function loadMaps(files: readonly string[]): Promise<BaseMap> {
 	let merged = builtinMap();
 	for (const file of files) {
-		const map = await readMap(file);
+		const map = withPaths(await readMap(file), dirname(resolve(file)));
 		merged = { ...merged, keys: { ...merged.keys, ...map.keys }, bases: overlay(merged.bases, map.bases) };
 	}
 	return merged;
@@ -38,6 +39,20 @@ function overlay(below: BaseMap["bases"], above: BaseMap["bases"]): BaseMap["bas
 		bases[name] = { ...entry, aliases: entry.aliases.filter((alias) => !claimed.has(alias)) };
 	}
 	return { ...bases, ...above };
+}
+
+/** Paths of Nodefiles are taken from the map's own folder. */
+function withPaths(map: BaseMap, folder: string): BaseMap {
+	const located = (source: BaseEntry["sources"][number]): BaseEntry["sources"][number] => {
+		if (source.kind !== "nodefile") return source;
+		const context = source.context === undefined ? {} : { context: resolve(folder, source.context) };
+		return { ...source, path: resolve(folder, source.path), ...context };
+	};
+	const bases = Object.entries(map.bases).map(([name, entry]) => [
+		name,
+		{ ...entry, sources: entry.sources.map(located) },
+	]);
+	return { ...map, bases: Object.fromEntries(bases) };
 }
 
 async function readMap(file: string): Promise<BaseMap> {

@@ -1,6 +1,6 @@
 /** Getting a base that the store does not have: from its vendor, or built from packages. */
 import { messageOf, NodebuildError } from "../errors.ts";
-import type { BaseEntry, ImageSource } from "../plan/base-map.ts";
+import type { BaseEntry, BootstrapSource, ImageSource } from "../plan/base-map.ts";
 import { imageAddress } from "./address.ts";
 import { bootstrap } from "./bootstrap/index.ts";
 import { fetchNamed, fetchUrl } from "./fetch.ts";
@@ -56,12 +56,15 @@ export async function resolveNamed(reference: NamedReference, options: ResolveOp
 			hint: entry.unavailable ?? "give its disk as FROM ./disk.qcow2, or an address for it in a --base-map",
 		});
 	}
+	refuseNodefile(name, entry, options);
 	requireOnline(name, options);
 	const failures: NodebuildError[] = [];
 	// A pin names the vendor's image; what is built here has a digest of its own.
 	const usable = entry.sources.filter(
-		({ kind }) =>
-			(options.source === "auto" || kind === options.source) && !(kind === BOOTSTRAP && reference.pin !== undefined),
+		(source): source is ImageSource | BootstrapSource =>
+			source.kind !== "nodefile" &&
+			(options.source === "auto" || source.kind === options.source) &&
+			!(source.kind === BOOTSTRAP && reference.pin !== undefined),
 	);
 	for (const source of usable) {
 		if (source.kind === BOOTSTRAP) {
@@ -79,6 +82,17 @@ export async function resolveNamed(reference: NamedReference, options: ResolveOp
 		}
 	}
 	throw failures[0] ?? noSource(name, entry, options);
+}
+
+/** A build makes such a base itself; this is for those who want it ahead of time. */
+function refuseNodefile(name: string, { sources }: BaseEntry, options: ResolveOptions): void {
+	const [source] = sources;
+	if (source?.kind !== "nodefile") return;
+	throw located(options, {
+		code: "BASE_UNAVAILABLE",
+		message: `${name} is made from a Nodefile, not fetched`,
+		hint: `builds FROM it make it when they need it; ahead of time: nodebuild -f ${source.path}`,
+	});
 }
 
 /** Like fetchNamed, but a host that was silent once in this run is not waited for again. */

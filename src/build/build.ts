@@ -9,6 +9,7 @@ import type { Plan } from "../plan/types.ts";
 import { whenFull } from "../system/files.ts";
 import { chainOf } from "./chain.ts";
 import { takesLive } from "./live-mode.ts";
+import { type FindParent, parentOptions } from "./parents.ts";
 import { type Prepared, prepare, type RootDisk } from "./prepare.ts";
 import { rootResolver } from "./roots.ts";
 import type { BuildOptions, BuildResult } from "./types.ts";
@@ -26,7 +27,7 @@ async function buildIn(options: BuildOptions): Promise<BuildResult> {
 	const begin = performance.now();
 	await using store = await openStore(options.home);
 	await requireWritableOutputs(options);
-	const prepared = await prepare(options, store, rootResolver(options, store));
+	const prepared = await prepare(options, store, rootResolver(options, store, parentMaker(options, store)));
 	const known = await unchanged(prepared, options, store);
 	const { image, cached } = known === undefined ? await make(prepared, options, store) : { image: known, cached: true };
 	if (takesLive(options)) await store.live.trim(readEnvironment().liveQuota);
@@ -38,6 +39,18 @@ async function buildIn(options: BuildOptions): Promise<BuildResult> {
 		outputs,
 		milliseconds: Math.round(performance.now() - begin),
 		...(verification === undefined ? {} : { verification }),
+	};
+}
+
+/** Parents come from the store, or are built like any other Nodefile. */
+export function parentMaker(child: BuildOptions, store: Store): FindParent {
+	return async (reference, at) => {
+		const options = parentOptions(child, reference, at);
+		options.emit({ type: "info", message: `the base is what ${options.nodefile} builds` });
+		const prepared = await prepare(options, store, rootResolver(options, store, parentMaker(options, store)));
+		const image = (await unchanged(prepared, options, store)) ?? (await make(prepared, options, store)).image;
+		const { key: digest, family, architecture, disk, virtualSize, config } = image;
+		return { root: { kind: "images", digest, family, architecture, disk, virtualSize }, config, args: prepared.args };
 	};
 }
 
@@ -87,7 +100,7 @@ export async function buildUnsealed<Result>(
 	use: (plan: Plan, machine: Machine | undefined) => Promise<Result>,
 ): Promise<Result> {
 	await using store = await openStore(options.home);
-	const prepared = await prepare(options, store, rootResolver(options, store));
+	const prepared = await prepare(options, store, rootResolver(options, store, parentMaker(options, store)));
 	const { running } = await runTarget(prepared, options, store);
 	await using _running = running;
 	return await use(prepared.plan, running?.machine);

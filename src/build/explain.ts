@@ -1,7 +1,9 @@
 /** `nodebuild plan`: what a build would do, without doing it. */
-import { openStore } from "../layers/store.ts";
+import { openStore, type Store } from "../layers/store.ts";
 import { chainOf } from "./chain.ts";
+import { type FindParent, parentOptions } from "./parents.ts";
 import { prepare } from "./prepare.ts";
+import { EMPTY_CONFIG } from "../plan/types.ts";
 import { lookingResolver } from "./roots.ts";
 import { findStart } from "./stage.ts";
 import type { BuildOptions, PlanReport } from "./types.ts";
@@ -9,8 +11,13 @@ import type { BuildOptions, PlanReport } from "./types.ts";
 export async function explain(options: BuildOptions): Promise<PlanReport> {
 	await using store = await openStore(options.home);
 	const missing = new Set<string>();
-	const resolver = lookingResolver(options, store, (ref) => missing.add(ref));
-	const prepared = await prepare({ ...options, noCache: false }, store, resolver);
+	const unbuilt = new Set<string>();
+	const looking = lookingResolver(options, store, (ref) => missing.add(ref), parentLooker(options, store));
+	const prepared = await prepare({ ...options, noCache: false }, store, async (ref, at) => {
+		const root = await looking(ref, at);
+		if (root.kind === "images" && root.disk === "") unbuilt.add(ref);
+		return root;
+	});
 	const { plan } = prepared;
 	const chain = chainOf(plan, plan.target);
 	const begin = options.noCache ? { layer: undefined, done: 0 } : await findStart(store, chain);
@@ -25,8 +32,23 @@ export async function explain(options: BuildOptions): Promise<PlanReport> {
 			key: step.key,
 			state: step.effects.length === 0 ? "config" : cached.has(step) ? "cached" : "run",
 		})),
-		base: { ref, state: missing.has(ref) ? "fetch" : "ready" },
+		base: { ref, state: unbuilt.has(ref) ? "build" : missing.has(ref) ? "fetch" : "ready" },
 		start: image === undefined ? start : "nothing: the image exists",
 		image: image === undefined ? "build" : "exists",
+	};
+}
+
+/** A parent that would have to be built has no disk, but the key that its image will have. */
+export function parentLooker(child: BuildOptions, store: Store): FindParent {
+	return async (reference, at) => {
+		const options = parentOptions(child, reference, at);
+		const looking = lookingResolver(options, store, () => undefined, parentLooker(options, store));
+		const { plan, args, roots } = await prepare(options, store, looking);
+		const { imageKey: digest } = plan;
+		const [root] = roots.values();
+		const { family = "", architecture = "" } = root ?? {};
+		const { disk, virtualSize } = (await store.images.findByKey(digest)) ?? { disk: "", virtualSize: 0 };
+		const config = plan.stages.find(({ index }) => index === plan.target)?.config ?? EMPTY_CONFIG;
+		return { root: { kind: "images", digest, family, architecture, disk, virtualSize }, config, args };
 	};
 }

@@ -8,13 +8,16 @@ import type { Nodefile } from "../instructions/types.ts";
 import { openStore } from "../layers/store.ts";
 import { PREPARE_VERSION } from "../machine/prepare-version.ts";
 import { parseText } from "../nodefile/index.ts";
+import { settingsOf } from "../nodefile/settings.ts";
 import type { NodefileText } from "../nodefile/types.ts";
-import { type PlannedBase, type PlanWarning, planBuild } from "../plan/index.ts";
+import { declaredNames, type PlannedBase, type PlanWarning, planBuild } from "../plan/index.ts";
 import type { Plan } from "../plan/types.ts";
+import { parentLooker } from "./explain.ts";
+import { applyProfile } from "./profile.ts";
 import { type LintFinding, Linter } from "./linter.ts";
 import { readNodefile } from "./prepare.ts";
 import { lookingResolver } from "./roots.ts";
-import type { BuildOptions } from "./types.ts";
+import { type BuildOptions, DEFAULT_DISK_SIZE } from "./types.ts";
 
 export type { LintFinding } from "./linter.ts";
 
@@ -50,17 +53,22 @@ interface Plans {
 /** The target's plan, and those of the stages that it does not need, as far as they can be planned. */
 async function plansOf(nodefile: Nodefile, source: NodefileText, options: BuildOptions): Promise<Plans> {
 	await using store = await openStore(options.home);
-	const bases = new StandInBases(lookingResolver(options, store, () => undefined));
+	const bases = new StandInBases(lookingResolver(options, store, () => undefined, parentLooker(options, store)));
 	const warnings: PlanWarning[] = [];
+	const { buildArgs, diskSize } = await applyProfile(
+		settingsOf(source, options.nodefile),
+		options,
+		declaredNames(nodefile),
+	);
 	const planTarget = (target: string | undefined, warn: (warning: PlanWarning) => void): Promise<Plan> =>
 		planBuild(
 			{
 				nodefile,
 				source,
 				...(target === undefined ? {} : { target }),
-				buildArgs: options.buildArgs,
+				buildArgs,
 				platform: options.platform,
-				diskSize: options.diskSize,
+				diskSize: options.diskSize ?? diskSize ?? DEFAULT_DISK_SIZE,
 				prepareVersion: PREPARE_VERSION,
 				sealVersion: SEAL_VERSION,
 				warn,

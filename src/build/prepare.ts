@@ -8,13 +8,15 @@ import { SEAL_VERSION } from "../image/seal.ts";
 import { parseNodefile } from "../instructions/index.ts";
 import type { Store } from "../layers/store.ts";
 import { parseText } from "../nodefile/index.ts";
-import { type PlanInput, type PlannedBase, type PlanWarning, planBuild } from "../plan/index.ts";
+import { settingsOf } from "../nodefile/settings.ts";
+import { declaredNames, type PlanInput, type PlannedBase, type PlanWarning, planBuild } from "../plan/index.ts";
 import type { CopyRequest, Plan } from "../plan/types.ts";
 import { chainOf, requireSupported } from "./chain.ts";
 import { requireSystemd } from "./systemd.ts";
+import { applyProfile } from "./profile.ts";
 import { CopyFinder } from "./copy-finder.ts";
 import { Linter } from "./linter.ts";
-import type { BuildOptions } from "./types.ts";
+import { type BuildOptions, DEFAULT_DISK_SIZE } from "./types.ts";
 
 export interface RootDisk {
 	readonly kind: "bases" | "images";
@@ -32,6 +34,10 @@ export interface Prepared {
 	readonly plan: Plan;
 	/** What a FROM resolved to, by its reference. */
 	readonly roots: ReadonlyMap<string, RootDisk>;
+	/** Bytes that the image's disk has at least. */
+	readonly diskSize: number;
+	/** Names of the ARGs of the Nodefile, and of the Nodefiles that it is FROM. */
+	readonly args: readonly string[];
 	/** The files of a COPY. */
 	copyOf(request: CopyRequest): Promise<ResolvedCopy>;
 }
@@ -44,17 +50,21 @@ export async function prepare(options: BuildOptions, store: Store, resolveRoot: 
 	const source = parseText(text, options.nodefile);
 	const nodefile = parseNodefile(source);
 	const roots = new Map<string, RootDisk>();
+	const profiled = await applyProfile(settingsOf(source, options.nodefile), options, declaredNames(nodefile));
+	const args = new Set(declaredNames(nodefile));
 	const copies = new CopyFinder(options, store.home);
+	const diskSize = options.diskSize ?? profiled.diskSize ?? DEFAULT_DISK_SIZE;
 	const input = {
 		nodefile,
 		source,
 		...(options.target === undefined ? {} : { target: options.target }),
-		buildArgs: options.buildArgs,
+		buildArgs: profiled.buildArgs,
 		platform: options.platform,
-		diskSize: options.diskSize,
+		diskSize,
 		prepareVersion: PREPARE_VERSION,
 		sealVersion: SEAL_VERSION,
-		labels: options.labels,
+		labels: { ...profiled.labels, ...options.labels },
+		isParent: options.trail !== undefined,
 	};
 	const resolvers = {
 		base: async (ref: string, platform: string, at: SourceLocation) => {
@@ -62,6 +72,7 @@ export async function prepare(options: BuildOptions, store: Store, resolveRoot: 
 			const { planned, ...root } = await resolveRoot(ref, at);
 			requireSystemd(root, at);
 			roots.set(planned.ref, root);
+			for (const name of planned.args ?? []) args.add(name);
 			return planned;
 		},
 		copy: async (request: CopyRequest) => (await copies.find(request)).digest,
@@ -80,7 +91,7 @@ export async function prepare(options: BuildOptions, store: Store, resolveRoot: 
 	const epoch = await store.epochs.of(epochName(firstPlan), options.noCache);
 	const plan = epoch === undefined ? firstPlan : await planBuild({ ...input, epoch, warn: () => undefined }, resolvers);
 	await copies.save();
-	return { plan, roots, copyOf: (request) => copies.find(request) };
+	return { plan, roots, diskSize, args: [...args], copyOf: (request) => copies.find(request) };
 }
 
 const STAND_IN = digestOf("stand-in");

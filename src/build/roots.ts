@@ -7,6 +7,7 @@ import type { Store } from "../layers/store.ts";
 import { formatReference, parseReference } from "../layers/reference.ts";
 import { readEnvironment } from "../system/env.ts";
 import { bootForSetup } from "./boot-setup.ts";
+import type { FindParent } from "./parents.ts";
 import type { ResolveRoot } from "./prepare.ts";
 import { requireSystemd } from "./systemd.ts";
 import type { BuildOptions } from "./types.ts";
@@ -34,7 +35,8 @@ export async function baseOptions(options: RootOptions, store: Store) {
 	};
 }
 
-export function rootResolver(options: RootOptions, store: Store): ResolveRoot {
+export function rootResolver(options: RootOptions, store: Store, findParent: FindParent): ResolveRoot {
+	let previous: Promise<unknown> = Promise.resolve();
 	return async (ref: string, at: SourceLocation) => {
 		// Names are of images first, as Docker has it; a path or an address never is one.
 		const image = /^(\.|\/|https?:)/.test(ref) ? undefined : await findImage(store, ref);
@@ -51,11 +53,24 @@ export function rootResolver(options: RootOptions, store: Store): ResolveRoot {
 				planned: { ref, digest, family, config },
 			};
 		}
+		const nodefile = /^https?:/.test(ref) ? undefined : await findNodefile(ref, at, options);
+		if (nodefile !== undefined) {
+			// Stages ask at the same time; machines for what they are FROM are started one after the other.
+			const made = previous.then(() => findParent(nodefile, at));
+			previous = made.catch(() => undefined);
+			const { root, config, args } = await made;
+			return { ...root, ref, planned: { ref, digest: root.digest, family: root.family, config, args } };
+		}
 		const base = await findBase(ref, at, options, store);
 		const { digest, family, architecture, disk, virtualSize } = base;
 		const planned = { ref, digest, family };
 		return { kind: "bases", digest, ref, family, architecture, disk, virtualSize, planned };
 	};
+}
+
+async function findNodefile(ref: string, at: SourceLocation, { baseMaps, nodefile }: RootOptions) {
+	const { loadMaps, nodefileOf } = await import("../bases/index.ts");
+	return nodefileOf(ref, { map: await loadMaps(baseMaps), directory: dirname(resolve(nodefile)), at });
 }
 
 /** What the store has, else fetched or bootstrapped; two builds that need the same base do that once. */
@@ -91,8 +106,13 @@ async function storedBase(
 }
 
 /** For `nodebuild plan`: as a build resolves it, but a base that is not there yet is only named, not fetched. */
-export function lookingResolver(options: RootOptions, store: Store, missing: (ref: string) => void): ResolveRoot {
-	const resolveStored = rootResolver({ ...options, offline: true }, store);
+export function lookingResolver(
+	options: RootOptions,
+	store: Store,
+	missing: (ref: string) => void,
+	findParent: FindParent,
+): ResolveRoot {
+	const resolveStored = rootResolver({ ...options, offline: true }, store, findParent);
 	return async (ref, at) => {
 		try {
 			return await resolveStored(ref, at);

@@ -6,6 +6,7 @@ import { openStore, type Store } from "../layers/store.ts";
 import type { Image, Layer } from "../layers/types.ts";
 import type { Step } from "../plan/types.ts";
 import { socketDir } from "../system/paths.ts";
+import { parentMaker } from "./build.ts";
 import { type Chain, chainOf } from "./chain.ts";
 import { attachConsole } from "./console.ts";
 import { checkHealth } from "./health.ts";
@@ -107,7 +108,11 @@ function aborted(signal: AbortSignal): Promise<void> {
 /** A shell in a throwaway machine of a step's layer; without `step`, of the deepest layer there is. */
 export async function openShell(options: BuildOptions & { readonly step?: number | string }): Promise<number> {
 	await using store = await openStore(options.home);
-	const prepared = await prepare({ ...options, noCache: false }, store, rootResolver(options, store));
+	const prepared = await prepare(
+		{ ...options, noCache: false },
+		store,
+		rootResolver(options, store, parentMaker(options, store)),
+	);
 	const chain = chainOf(prepared.plan, prepared.plan.target);
 	const { layer, step } = await layerFor(chain, options.step, store, options.nodefile);
 	await using up = await startAt(layer, store, options);

@@ -139,14 +139,14 @@ async function shellAtFailure(machine: Machine, { emit }: BuildOptions): Promise
 
 /** From the deepest layer, or from the base: then the booted base becomes the first layer. */
 async function bringUp(chain: Chain, begin: Start, context: StageContext, commits: CommitQueue): Promise<Running> {
-	const { options, store, root } = context;
+	const { options, store, prepared, root } = context;
 	const spec = { memory: options.memory, cpus: options.cpus };
 	const { emit, signal } = options;
 	const common = { store, spec, purpose: "build", signal, emit } as const;
 	if (begin.layer !== undefined) {
 		return startAt(begin.layer, store, options);
 	}
-	const virtualSize = Math.max(options.diskSize, root.virtualSize);
+	const virtualSize = Math.max(prepared.diskSize, root.virtualSize);
 	const title = `boot ${root.ref} for the first time`;
 	const live = takesLive(options) ? { live: { layer: undefined } } : {};
 	const running = await start({ ...common, ...live, disk: root.disk, virtualSize, firstBoot: true, title });
@@ -225,7 +225,7 @@ async function runStep(
 		await commits.settled();
 		const frozen = await freeze(running, step.key, options);
 		const took = { run, freeze: elapsed() - run };
-		const virtualSize = Math.max(options.diskSize, root.virtualSize);
+		const virtualSize = Math.max(prepared.diskSize, root.virtualSize);
 		const created = new Date().toISOString();
 		const record = { version: 1, key: step.key, parent, base: root.digest, title: step.title, created } as const;
 		commits.add({ ...record, virtualSize, took }, frozen.file, frozen.liveFolder);

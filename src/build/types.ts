@@ -4,6 +4,7 @@ import type { Emit } from "../events.ts";
 import type { Image } from "../layers/types.ts";
 import type { OutputRequest, OutputResult } from "../output/types.ts";
 import type { Plan } from "../plan/types.ts";
+import type { GivenVariable } from "../profiles/types.ts";
 
 /** `auto`: where it pays and fits the quota; `always`: at every step; `never`: neither taken nor used. */
 export type LiveMode = "auto" | "always" | "never";
@@ -15,11 +16,15 @@ export interface BuildOptions {
 	readonly context: string;
 	readonly tags: readonly string[];
 	readonly buildArgs: Readonly<Record<string, string>>;
+	/** Of --var-file, in order; less than `buildArgs`. */
+	readonly variables?: readonly GivenVariable[];
+	/** What a Nodefile's profile may take variables from; least of all. */
+	readonly environment?: Readonly<Record<string, string | undefined>>;
 	readonly target?: string;
 	readonly noCache: boolean;
 	readonly outputs: readonly OutputRequest[];
-	/** Bytes. */
-	readonly diskSize: number;
+	/** Bytes; undefined: as the Nodefile says, else DEFAULT_DISK_SIZE. */
+	readonly diskSize?: number;
 	/** MiB. */
 	readonly memory: number;
 	readonly cpus: number;
@@ -34,9 +39,14 @@ export interface BuildOptions {
 	readonly home: string;
 	/** "linux/amd64". */
 	readonly platform: string;
+	/** Nodefiles that led here through their FROM, outermost first; none for the one that the user named. */
+	readonly trail?: readonly string[];
 	readonly signal: AbortSignal;
 	readonly emit: Emit;
 }
+
+/** Bytes of an image's disk when nobody says otherwise. */
+export const DEFAULT_DISK_SIZE = 10 * 2 ** 30;
 
 export interface VerifyRow {
 	readonly name: string;
@@ -65,7 +75,7 @@ export type StepState = "cached" | "run" | "config";
 export interface PlanReport {
 	readonly plan: Plan;
 	readonly steps: readonly { readonly title: string; readonly key: Digest; readonly state: StepState }[];
-	readonly base: { readonly ref: string; readonly state: "ready" | "fetch" | "bootstrap" };
+	readonly base: { readonly ref: string; readonly state: "ready" | "fetch" | "bootstrap" | "build" };
 	/** The layer that the machine would start from, in words. */
 	readonly start: string;
 	readonly image: "exists" | "build";

@@ -9,9 +9,8 @@ import { nearest } from "../layers/reference.ts";
 import type { OutputRequest } from "../output/types.ts";
 import { addMachineOptions, collect, homeOf, hostPlatform, type MachineFlags, machineOf } from "./context.ts";
 import type { Io } from "./io.ts";
+import { readVariables } from "./variables.ts";
 import { parseDiskSize, parseKeyValue, parsePlatform } from "./parse.ts";
-
-const DEFAULT_DISK_SIZE = 10 * 2 ** 30;
 
 type Pair = readonly [string, string];
 
@@ -19,6 +18,7 @@ type Pair = readonly [string, string];
 export interface NodefileFlags extends MachineFlags {
 	readonly file?: string;
 	readonly buildArg?: readonly (Pair | undefined)[];
+	readonly varFile?: readonly string[];
 	readonly label?: readonly (Pair | undefined)[];
 	readonly target?: string;
 	readonly cache: boolean;
@@ -35,6 +35,7 @@ export function addNodefileOptions(command: Command, io: Io): Command {
 		.argument("[context]", "folder that COPY takes files from (default: the Nodefile's folder)")
 		.option("-f, --file <nodefile>", "the Nodefile (default: Nodefile in the context)")
 		.option("--build-arg <name=value>", "value of an ARG; a bare name takes it from the environment", collect(pair))
+		.option("--var-file <file>", "JSON file of variables, as image-builder has them; later ones win", collect(String))
 		.option("--target <stage>", "stage to build, by name or number (default: the last)")
 		.option("--no-cache", "use no layer of an earlier build")
 		.option("--label <name=value>", "label on the image", collect(pair))
@@ -65,10 +66,12 @@ export function nodefileOptions(
 		...locate(flags.file, context, io.cwd),
 		tags: build.tags ?? [],
 		buildArgs: fromPairs(flags.buildArg),
+		variables: readVariables(flags.varFile ?? [], io),
+		environment: io.env,
 		...(flags.target === undefined ? {} : { target: flags.target }),
 		noCache: !flags.cache,
 		outputs: build.outputs ?? [],
-		diskSize: flags.diskSize ?? DEFAULT_DISK_SIZE,
+		...(flags.diskSize === undefined ? {} : { diskSize: flags.diskSize }),
 		...machineOf(flags, io),
 		baseMaps: flags.baseMap ?? [],
 		offline: flags.offline === true,

@@ -1,6 +1,6 @@
 /**
  * Directives (`# escape=`, `# syntax=`, `# check=`): comments before anything else in a Nodefile.
- * Rules: moby/buildkit frontend/dockerfile/parser/directives.go.
+ * Rules: moby/buildkit frontend/dockerfile/parser/directives.go. `# nodebuild=` is ours; docker reads it as a comment.
  */
 import { NodebuildError } from "../errors.ts";
 import { trimStart } from "./space.ts";
@@ -11,12 +11,12 @@ const NAME = /^([a-zA-Z][a-zA-Z0-9]*)[\t\n\f\r ]*=([\s\S]*)$/;
 type DirectiveName = keyof Directives;
 
 function isDirective(name: string): name is DirectiveName {
-	return name === "escape" || name === "syntax" || name === "check";
+	return name === "escape" || name === "syntax" || name === "check" || name === "nodebuild";
 }
 
 /** Reads directives line by line, until the first line that is none. */
 export class DirectiveReader {
-	readonly #seen: { escape?: "\\" | "`"; syntax?: string; check?: string } = {};
+	readonly #seen: { escape?: "\\" | "`"; syntax?: string; check?: string; nodebuild?: string } = {};
 	#done = false;
 
 	/**

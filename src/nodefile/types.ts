@@ -51,6 +51,8 @@ export interface Directives {
 	readonly escape: "\\" | "`";
 	readonly syntax?: string;
 	readonly check?: string;
+	/** What settings.ts reads. */
+	readonly nodebuild?: string;
 }
 
 /** A warning while reading, with BuildKit's rule name where BuildKit has the rule. */

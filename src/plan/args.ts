@@ -77,16 +77,22 @@ export function withProxies(env: Env, proxies: Env): { readonly env: Env; readon
 	return { env: [...env, ...missing], added: missing.map(([name]) => name) };
 }
 
-function declaredNames(nodefile: Nodefile, triggers: readonly StageInstruction[]): string[] {
+/** Names of all ARGs of a Nodefile, and of the triggers. */
+export function declaredNames(nodefile: Nodefile, triggers: readonly StageInstruction[] = []): string[] {
 	const instructions = [...nodefile.globalArgs, ...nodefile.stages.flatMap((stage) => stage.instructions), ...triggers];
 	return instructions.flatMap((instruction) =>
 		instruction.kind === "arg" ? instruction.args.map(({ key }) => key) : [],
 	);
 }
 
-/** Warns of --build-arg names that no ARG declares and that mean nothing by themselves. */
-export function warnUnconsumed(input: PlanInput, triggers: readonly StageInstruction[]): void {
-	const declared = declaredNames(input.nodefile, triggers);
+/** Warns of --build-arg names that no ARG declares (here, or where a base was `elsewhere` built) and that mean nothing by themselves. */
+export function warnUnconsumed(
+	input: PlanInput,
+	triggers: readonly StageInstruction[],
+	elsewhere: readonly string[],
+): void {
+	if (input.isParent === true) return;
+	const declared = [...declaredNames(input.nodefile, triggers), ...elsewhere];
 	const known = new Set([...declared, ...PLATFORM_ARGS, "TARGETSTAGE", "SOURCE_DATE_EPOCH"]);
 	const unconsumed = Object.keys(input.buildArgs)
 		.filter((name) => !known.has(name) && !isProxy(name) && !name.startsWith("BUILDKIT_"))

@@ -61,13 +61,24 @@ const bootstrapSource = z
 	})
 	.describe("An image built from packages with mmdebstrap, from the mirror that the host itself uses");
 
+const nodefileSource = z
+	.strictObject({
+		kind: z.literal("nodefile"),
+		path: z.string().min(1).describe("Path of the Nodefile, relative to the base map's folder"),
+		context: z.string().min(1).optional().describe("Folder that its COPY takes files from; without it the Nodefile's"),
+		target: z.string().min(1).optional().describe("Stage to build; without it the last"),
+	})
+	.describe("An image that nodebuild makes from a Nodefile, or takes from the store if nothing has changed");
+
 const base = z.strictObject({
 	title: z.string().describe("Name for people"),
 	family: z.enum(["debian", "rhel", "suse", "alpine"]),
 	defaultUser: z.string().optional().describe("User that the image's cloud-init makes unless told otherwise"),
 	aliases: z.array(name).default([]).describe("Further names for the same base"),
 	architectures: perArchitecture(z.string()).describe("Vendor's name of each architecture, put in place of {arch}"),
-	sources: z.array(z.discriminatedUnion("kind", [imageSource, bootstrapSource])).describe("Tried in this order"),
+	sources: z
+		.array(z.discriminatedUnion("kind", [imageSource, bootstrapSource, nodefileSource]))
+		.describe("Tried in this order"),
 	unavailable: z.string().optional().describe("Said when there is no source: how to get the disk"),
 });
 
@@ -93,6 +104,7 @@ export type BaseMap = z.infer<typeof baseMapSchema>;
 export type BaseEntry = z.infer<typeof base>;
 export type ImageSource = z.infer<typeof imageSource>;
 export type BootstrapSource = z.infer<typeof bootstrapSource>;
+export type NodefileSource = z.infer<typeof nodefileSource>;
 export type ChecksumFile = z.infer<typeof checksum>;
 export type Signature = z.infer<typeof signature>;
 export type VendorKey = z.infer<typeof key>;

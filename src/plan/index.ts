@@ -11,6 +11,7 @@ import { stageGraph } from "./stages.ts";
 import type { Env, ImageConfig, Plan } from "./types.ts";
 
 export type { PlanInput, PlannedBase, PlanResolvers, PlanWarning } from "./input.ts";
+export { declaredNames } from "./args.ts";
 export { type PlanJson, planToJson } from "./json.ts";
 export { KEY_FORMAT } from "./keys.ts";
 export { cleanPath, joinPath } from "./paths.ts";
@@ -34,6 +35,7 @@ export async function planBuild(input: PlanInput, resolvers: PlanResolvers): Pro
 	warnUnconsumed(
 		input,
 		stages.flatMap(({ node }) => node.commands.map(({ instruction }) => instruction)),
+		stages.flatMap(({ base }) => base?.args ?? []),
 	);
 	const done = await planStages(stages, { input, resolvers, globals, proxies: proxyEnv(input.buildArgs) });
 	return finish(input, target, done);

@@ -36,6 +36,8 @@ export interface PlanInput {
 	readonly namedContexts?: ReadonlySet<string>;
 	/** Labels of the command line, set last on the target. */
 	readonly labels?: Readonly<Record<string, string>>;
+	/** Another Nodefile is FROM this one: build arguments that it does not declare are for that one. */
+	readonly isParent?: boolean;
 	readonly warn: (warning: PlanWarning) => void;
 }
 
@@ -46,6 +48,8 @@ export interface PlannedBase {
 	readonly family: string;
 	/** Undefined: a base without configuration of its own (a cloud image). */
 	readonly config?: ImageConfig;
+	/** Names of the ARGs that it was built with, where it was built for this plan. */
+	readonly args?: readonly string[];
 }
 
 /** The world outside, injected: planning itself reads no file and opens no connection. */

@@ -39,7 +39,8 @@ function stepName(step: Step): string {
 }
 
 export function stepId(step: Step): string {
-	return `step:${step.stage}:${step.index}`;
+	// Nodefiles that this one is FROM are built in the same run, and count their stages from 0 as well.
+	return `step:${step.at.file}:${step.stage}:${step.index}`;
 }
 
 export function vertexEvent(event: BuildEvent): VertexEvent {

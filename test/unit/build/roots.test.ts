@@ -26,6 +26,7 @@ test("a base that machines cannot be built on is refused before it is fetched", 
 			signal: new AbortController().signal,
 		},
 		store,
+		() => Promise.reject(new Error("no Nodefile is asked for")),
 	);
 	const at = { file: "Nodefile", line: 1, column: 1, text: "FROM alpine" };
 	await expect(resolve("alpine", at)).rejects.toMatchObject({ code: "UNSUPPORTED", at });

@@ -82,7 +82,6 @@ describe("build's options", () => {
 			tags: [],
 			noCache: false,
 			memory: 1024,
-			diskSize: 10 * 2 ** 30,
 			outputs: [],
 		});
 		expect(plain.options).not.toHaveProperty("target");

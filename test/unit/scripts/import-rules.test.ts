@@ -20,6 +20,7 @@ const WRONG: readonly (readonly [rule: string, file: string, imported: string])[
 	["direction-instructions", "src/instructions/system.ts", "src/system/target.ts"],
 	["direction-plan", "src/plan/up.ts", "src/layers/target.ts"],
 	["direction-plan", "src/plan/system.ts", "src/system/target.ts"],
+	["direction-profiles", "src/profiles/up.ts", "src/plan/target.ts"],
 	["direction-system", "src/system/up.ts", "src/plan/target.ts"],
 	["direction-guest", "src/guest/up.ts", "src/machine/target.ts"],
 	["direction-guest", "src/guest/side.ts", "src/layers/target.ts"],

@@ -1,0 +1,112 @@
+/** A Nodefile's profile and the variables that were given, made into build arguments. */
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { messageOf, NodebuildError } from "../errors.ts";
+import { nearest } from "../nodefile/suggest.ts";
+import type { NodefileSettings } from "../nodefile/settings.ts";
+import type { FileVariable, GivenVariable, Profile } from "../profiles/types.ts";
+import type { BuildOptions } from "./types.ts";
+
+export interface Profiled {
+	readonly buildArgs: Readonly<Record<string, string>>;
+	readonly labels: Readonly<Record<string, string>>;
+	/** Bytes, where the directive or the profile says. */
+	readonly diskSize?: number;
+}
+
+/** An argument has to fit into a process's environment. */
+const MOST_CONTENT = 96 * 1024;
+
+/**
+ * What the plan gets as build arguments: the variables that the Nodefile declares, --build-arg over --var-file over the
+ * environment, checked and completed by the profile where there is one.
+ * @throws NodebuildError NODEFILE_INVALID, USAGE
+ */
+export async function applyProfile(
+	settings: NodefileSettings,
+	options: BuildOptions,
+	declared: readonly string[],
+): Promise<Profiled> {
+	const fixed = settings.diskSize === undefined ? {} : { diskSize: settings.diskSize };
+	if (settings.profile === undefined)
+		return { buildArgs: { ...fromFiles(options, declared), ...options.buildArgs }, labels: {}, ...fixed };
+	const { findProfile } = await import("../profiles/index.ts");
+	const profile = await findProfile(settings.profile, settings.at);
+	const result = resolve(profile, settings, options);
+	if (options.trail === undefined) for (const message of result.warnings) options.emit({ type: "warning", message });
+	const values = { ...result.buildArgs, ...contentsOf(result.files) };
+	// What the profile knows and no ARG takes was still of use: it is not warned of.
+	const others = Object.entries(options.buildArgs).filter(([name]) => !profile.variables.includes(name));
+	const wanted = Object.entries(values).filter(
+		([name, value]) => declared.includes(name) || (isProxy(name) && value !== ""),
+	);
+	return {
+		buildArgs: { ...Object.fromEntries(others), ...Object.fromEntries(wanted) },
+		labels: result.labels,
+		...(result.diskSize === undefined ? {} : { diskSize: result.diskSize }),
+		...fixed,
+	};
+}
+
+const isProxy = (name: string): boolean => /^(https?|no)_proxy$/.test(name);
+
+function resolve(profile: Profile, settings: NodefileSettings, options: BuildOptions) {
+	try {
+		return profile.resolve({ settings: settings.others, given: givenTo(profile, options) });
+	} catch (error) {
+		const { at } = settings;
+		const located = error instanceof NodebuildError && error.code === "NODEFILE_INVALID" && at !== undefined;
+		throw located ? error.located(at) : error;
+	}
+}
+
+/** Least first. */
+function givenTo(profile: Profile, { environment = {}, variables = [], buildArgs }: BuildOptions): GivenVariable[] {
+	const taken = profile.variables.filter((name) => !profile.notFromEnvironment.includes(name));
+	return [
+		...taken.flatMap((name): GivenVariable[] => {
+			const value = environment[name];
+			return value === undefined || value === "" ? [] : [{ name, value, from: "the environment" }];
+		}),
+		...variables,
+		...Object.entries(buildArgs).map(([name, value]) => ({ name, value, from: "--build-arg" })),
+	];
+}
+
+/** Without a profile, files of variables give the ARGs of their names. */
+function fromFiles({ variables = [], trail, emit }: BuildOptions, declared: readonly string[]) {
+	const values: Record<string, string> = {};
+	for (const { name, value, from } of variables) {
+		const similar = declared.includes(name) ? undefined : nearest(name, declared);
+		if (similar !== undefined && trail === undefined)
+			emit({ type: "warning", message: `${from} has the unknown variable ${name} (did you mean ${similar}?)` });
+		if (declared.includes(name) && value !== null)
+			values[name] = typeof value === "object" ? JSON.stringify(value) : String(value);
+	}
+	return values;
+}
+
+/** One word for each file: its name, a colon, its content in base64. */
+function contentsOf(files: readonly FileVariable[]): Readonly<Record<string, string>> {
+	return Object.fromEntries(
+		files.map(({ arg, variable, paths }) => [arg, paths.map((path) => wordOf(path, variable)).join(" ")]),
+	);
+}
+
+function wordOf(path: string, variable: string): string {
+	let content: Buffer;
+	try {
+		content = readFileSync(path);
+	} catch (error) {
+		throw new NodebuildError({
+			code: "USAGE",
+			message: `expected ${variable} to name a file of this host, got ${path}: ${messageOf(error)}`,
+			cause: error,
+		});
+	}
+	if (content.length <= MOST_CONTENT) return `${basename(path)}:${content.toString("base64")}`;
+	throw new NodebuildError({
+		code: "USAGE",
+		message: `expected ${path} (${variable}) to have at most ${MOST_CONTENT} bytes, got ${content.length}`,
+	});
+}

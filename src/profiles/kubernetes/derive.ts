@@ -1,0 +1,139 @@
+/** What follows from the variables that were given: versions, packages, images, labels. */
+import { NodebuildError } from "../../errors.ts";
+import { type ImageChoice, ROLE, type Role } from "./roles.ts";
+import type { Values } from "./variables.ts";
+import {
+	boundsOf,
+	type CniPlugin,
+	type Components,
+	defaultVersion,
+	packagesOf,
+	type Release,
+	readRelease,
+	requireInRange,
+	requirePackage,
+	requireSkew,
+} from "./versions.ts";
+
+const REGISTRY = "registry.k8s.io";
+
+const given = (value: string | undefined): string | undefined => (value === "" ? undefined : value);
+
+/** KUBERNETES_VERSION, or image-builder's kubernetes_semver; what is said twice has to be said the same. */
+export function releaseOf(values: Values): Release {
+	const own = given(values.KUBERNETES_VERSION);
+	const theirs = given(values.kubernetes_semver);
+	const release =
+		own === undefined
+			? readRelease(theirs ?? defaultVersion(), "kubernetes_semver")
+			: readRelease(own, "KUBERNETES_VERSION");
+	if (own !== undefined && theirs !== undefined && readRelease(theirs, "kubernetes_semver").version !== release.version)
+		throw new NodebuildError({
+			code: "USAGE",
+			message: `expected KUBERNETES_VERSION and kubernetes_semver to be the same, got ${own} and ${theirs}`,
+			hint: "give one of them",
+		});
+	const series = given(values.kubernetes_series);
+	if (series !== undefined && `v${series.replace(/^v/, "")}` !== release.series)
+		throw new NodebuildError({
+			code: "USAGE",
+			message: `expected kubernetes_series to be ${release.series}, the series of ${release.version}, got ${series}`,
+			hint: "leave it out: it follows from the version",
+		});
+	return release;
+}
+
+export function componentsOf(values: Values, kubeadm: Release): Components {
+	const kubelet = given(values.KUBELET_VERSION);
+	const kubectl = given(values.KUBECTL_VERSION);
+	const components = {
+		kubeadm,
+		kubelet: kubelet === undefined ? kubeadm : readRelease(kubelet, "KUBELET_VERSION"),
+		kubectl: kubectl === undefined ? kubeadm : readRelease(kubectl, "KUBECTL_VERSION"),
+	};
+	requireSkew(components);
+	return components;
+}
+
+export interface Cni {
+	readonly plugin: CniPlugin;
+	readonly version: string;
+}
+
+export function cniOf(values: Values, release: Release): Cni {
+	const plugin = values.CNI ?? "cilium";
+	const version = (given(values.CNI_VERSION) ?? release.known.cniDefault[plugin]).replace(/^v/, "");
+	requireInRange(version, release.known.cni[plugin], `CNI_VERSION, of ${plugin},`, release);
+	return { plugin, version };
+}
+
+/** Build arguments that say which packages, from where, and what they have to go with. */
+export function versionsOf(values: Values, release: Release): Readonly<Record<string, string>> {
+	const packages = packagesOf(release);
+	const deb = given(values.kubernetes_deb_version) ?? packages.deb;
+	const rpm = given(values.kubernetes_rpm_version) ?? packages.rpm;
+	requirePackage(deb, "kubernetes_deb_version", release);
+	requirePackage(rpm, "kubernetes_rpm_version", release);
+	const containerd = given(values.containerd_version);
+	if (containerd !== undefined) requireInRange(containerd, release.known.containerd, "containerd_version", release);
+	const { from, before } = boundsOf(release.known.containerd);
+	const debRepository = given(values.kubernetes_deb_repo) ?? packages.debRepository;
+	const rpmRepository = given(values.kubernetes_rpm_repo) ?? packages.rpmRepository;
+	return {
+		KUBERNETES_VERSION: release.version,
+		kubernetes_semver: release.semver,
+		kubernetes_series: release.series,
+		kubernetes_deb_version: deb,
+		kubernetes_rpm_version: rpm,
+		kubernetes_deb_repo: debRepository,
+		kubernetes_rpm_repo: rpmRepository,
+		kubernetes_deb_gpg_key: given(values.kubernetes_deb_gpg_key) ?? keyOf(debRepository),
+		kubernetes_rpm_gpg_key: given(values.kubernetes_rpm_gpg_key) ?? keyOf(rpmRepository, "repodata/repomd.xml.key"),
+		containerd_version: containerd?.replace(/^v/, "") ?? "",
+		containerd_from: from,
+		containerd_before: before,
+	};
+}
+
+/** Upstream's repositories have their key beside the packages; one's own says where it is, or has none. */
+function keyOf(repository: string, name = "Release.key"): string {
+	return repository.startsWith("https://pkgs.k8s.io/") ? `${repository}${name}` : "";
+}
+
+export function choiceOf(values: Values, release: Release, cni: Cni): ImageChoice {
+	const minor = `${release.series}.0`;
+	const registry = given(values.kubernetes_container_registry) ?? REGISTRY;
+	const cloudController = given(values.CCM_REGISTRY);
+	const autoscaler = given(values.AUTOSCALER_REGISTRY) ?? `${registry}/autoscaling/cluster-autoscaler`;
+	const additional = additionalOf(values);
+	return {
+		cni: cni.plugin,
+		cniVersion: cni.version,
+		metricsServer: given(values.METRICS_SERVER_VERSION) ?? release.known.metricsServer,
+		registry,
+		cloudController: cloudController === undefined ? "" : `${cloudController}:${given(values.CCM_VERSION) ?? minor}`,
+		autoscaler: `${autoscaler}:${given(values.AUTOSCALER_VERSION) ?? minor}`,
+		additional: additional.images,
+	};
+}
+
+/** load_additional_components is the master switch; each list has one of its own. */
+export function additionalOf(values: Values) {
+	const all = values.load_additional_components === true;
+	const list = (on: boolean | undefined, text: string | undefined): readonly string[] =>
+		all && on === true ? (text ?? "").split(",").filter((item) => item !== "") : [];
+	return {
+		urls: list(values.additional_url_images, values.additional_url_images_list),
+		images: list(values.additional_registry_images, values.additional_registry_images_list),
+		executables: list(values.additional_executables, values.additional_executables_list),
+	};
+}
+
+/** What `nodebuild inspect --catalog` shows. */
+export function labelsOf(role: Role, release: Release, cni: Cni): Readonly<Record<string, string>> {
+	return {
+		"io.nodebuild.purpose": ROLE[role].purpose,
+		"io.nodebuild.version.kubernetes": release.version,
+		[`io.nodebuild.version.${cni.plugin}`]: cni.version,
+	};
+}

@@ -1,0 +1,103 @@
+/** The profile `kubernetes`: a node image's variables, versions, images and disk. */
+import { NodebuildError } from "../../errors.ts";
+import { nearest } from "../../nodefile/suggest.ts";
+import type { Profile, ProfileInput, ProfileResult } from "../types.ts";
+import { additionalOf, choiceOf, cniOf, componentsOf, labelsOf, releaseOf, versionsOf } from "./derive.ts";
+import { CONTROL_PLANE_IMAGES, imagesOf, ROLE, ROLES, type Role } from "./roles.ts";
+import { readValues } from "./values.ts";
+import { type Values, VARIABLE_NAMES } from "./variables.ts";
+import { newerThanKnown, type Release } from "./versions.ts";
+
+export const kubernetes: Profile = {
+	variables: VARIABLE_NAMES,
+	// The host's own proxy may not be reachable under that name from the machine.
+	notFromEnvironment: ["http_proxy", "https_proxy", "no_proxy"],
+	resolve,
+};
+
+/** @throws NodebuildError NODEFILE_INVALID for the role, USAGE for values that are wrong or do not go together. */
+function resolve({ settings, given }: ProfileInput): ProfileResult {
+	const role = roleOf(settings);
+	const { values, warnings } = readValues(given);
+	const release = releaseOf(values);
+	const { kubelet, kubectl } = componentsOf(values, release);
+	const cni = cniOf(values, release);
+	const additional = additionalOf(values);
+	const images = role === undefined || values.PREPULL === false ? [] : imagesOf(role, choiceOf(values, release, cni));
+	return {
+		buildArgs: {
+			...textsOf(values),
+			...versionsOf(values, release),
+			KUBELET_VERSION: kubelet.version,
+			KUBECTL_VERSION: kubectl.version,
+			CNI: cni.plugin,
+			CNI_VERSION: cni.version,
+			prepull: String(values.PREPULL !== false),
+			prepull_images: images.join(" "),
+			prepull_without: role === "worker" ? CONTROL_PLANE_IMAGES.join(" ") : "",
+			prepull_archives: additional.urls.join(" "),
+			executables: additional.executables.join(" "),
+			reenable_public_repos: String(values.reenable_public_repos !== false),
+		},
+		files: [
+			{ arg: "extra_repos_content", variable: "extra_repos", paths: values.extra_repos ?? [] },
+			{ arg: "pip_conf_content", variable: "pip_conf_file", paths: pathsOf(values.pip_conf_file) },
+			{
+				arg: "containerd_config_content",
+				variable: "containerd_config_file",
+				paths: pathsOf(values.containerd_config_file),
+			},
+		],
+		...(role === undefined ? {} : { diskSize: ROLE[role].diskSize }),
+		labels: role === undefined ? {} : labelsOf(role, release, cni),
+		warnings: [...warnings, ...unusual(values, release)],
+	};
+}
+
+function roleOf(settings: ProfileInput["settings"]): Role | undefined {
+	const unknown = Object.keys(settings).find((name) => name !== "role");
+	const text = settings.role;
+	const role = ROLES.find((one) => one === text);
+	if (unknown === undefined && (text === undefined || role !== undefined)) return role;
+	const similar = text === undefined ? undefined : nearest(text, ROLES);
+	throw new NodebuildError({
+		code: "NODEFILE_INVALID",
+		message:
+			unknown === undefined
+				? `expected the role to be ${ROLES.join(", ")}, got "${text}"`
+				: `expected the profile kubernetes to be given a role, got "${unknown}"`,
+		hint:
+			similar === undefined ? "for example: # nodebuild=profile=kubernetes;role=worker" : `did you mean ${similar}?`,
+	});
+}
+
+/** Values as an ARG takes them: true and false, lists with blanks. */
+function textsOf(values: Values): Readonly<Record<string, string>> {
+	return Object.fromEntries(
+		Object.entries(values).map(([name, value]) => [name, Array.isArray(value) ? value.join(" ") : String(value)]),
+	);
+}
+
+const pathsOf = (path: string | undefined): readonly string[] => (path === undefined || path === "" ? [] : [path]);
+
+function unusual(values: Values, release: Release): readonly string[] {
+	const newest = `${release.known.series}.${release.known.patch}`;
+	return [
+		...(newerThanKnown(release)
+			? [
+					`Kubernetes ${release.version} is newer than ${newest}, the newest of its series that this version of nodebuild knows`,
+				]
+			: []),
+		...(values.disable_public_repos === true && (values.extra_repos ?? []).length === 0
+			? ["disable_public_repos leaves the machine no repository: name some with extra_repos"]
+			: []),
+		...(values.containerd_config_file !== undefined &&
+		values.containerd_config_file !== "" &&
+		values.containerd_additional_settings !== undefined &&
+		values.containerd_additional_settings !== ""
+			? [
+					"containerd_config_file replaces nodebuild's configuration, containerd_additional_settings is not used with it",
+				]
+			: []),
+	];
+}

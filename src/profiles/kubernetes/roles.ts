@@ -1,0 +1,52 @@
+/** What a machine of each role is for, what it needs, and which images lie in it. */
+import type { CniPlugin } from "./versions.ts";
+
+export const ROLES = ["worker", "control-plane", "combined"] as const;
+export type Role = (typeof ROLES)[number];
+
+const GIB = 2 ** 30;
+
+export const ROLE: Readonly<Record<Role, { readonly diskSize: number; readonly purpose: string }>> = {
+	worker: { diskSize: 40 * GIB, purpose: "Kubernetes Worker" },
+	"control-plane": { diskSize: 20 * GIB, purpose: "Kubernetes Control Plane" },
+	combined: { diskSize: 40 * GIB, purpose: "Kubernetes Control Plane and Worker" },
+};
+
+export interface ImageChoice {
+	readonly cni: CniPlugin;
+	readonly cniVersion: string;
+	readonly metricsServer: string;
+	/** Where the project's own images are, "registry.k8s.io". */
+	readonly registry: string;
+	/** Empty: no such image is pulled. */
+	readonly cloudController: string;
+	readonly autoscaler: string;
+	readonly additional: readonly string[];
+}
+
+/** Images that `kubeadm config images list` gives and a machine without a control plane does not need. */
+export const CONTROL_PLANE_IMAGES = ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd"];
+
+/** Images of a role beside those that kubeadm lists. */
+export function imagesOf(role: Role, choice: ImageChoice): readonly string[] {
+	const plane = role !== "worker";
+	const work = role !== "control-plane";
+	return [
+		...cniImages(choice),
+		`${choice.registry}/metrics-server/metrics-server:${choice.metricsServer}`,
+		...(plane && choice.cloudController !== "" ? [choice.cloudController] : []),
+		...(work && choice.autoscaler !== "" ? [choice.autoscaler] : []),
+		...choice.additional,
+	];
+}
+
+function cniImages({ cni, cniVersion }: ImageChoice): readonly string[] {
+	switch (cni) {
+		case "cilium":
+			return [`quay.io/cilium/cilium:v${cniVersion}`, `quay.io/cilium/operator-generic:v${cniVersion}`];
+		case "calico":
+			return ["cni", "node", "kube-controllers"].map((name) => `quay.io/calico/${name}:v${cniVersion}`);
+		case "flannel":
+			return [`ghcr.io/flannel-io/flannel:v${cniVersion}`, "ghcr.io/flannel-io/flannel-cni-plugin:v1.8.0-flannel1"];
+	}
+}

@@ -1,0 +1,51 @@
+/** What was given for the variables, by precedence and type, with names that nobody knows told apart. */
+import { NodebuildError } from "../../errors.ts";
+import { nearest } from "../../nodefile/suggest.ts";
+import type { GivenVariable } from "../types.ts";
+import { isVariable, type Values, VARIABLE_NAMES, variablesSchema } from "./variables.ts";
+
+export interface Read {
+	readonly values: Values;
+	readonly warnings: readonly string[];
+}
+
+/** Later ones win. @throws NodebuildError USAGE with every value that is of another type than it has to be. */
+export function readValues(given: readonly GivenVariable[]): Read {
+	const last = new Map(given.map((variable) => [variable.name, variable]));
+	const known = [...last.values()].filter(({ name }) => isVariable(name));
+	const raw = Object.fromEntries(known.map(({ name, value }) => [name, expand(value, last, 0)]));
+	const result = variablesSchema.safeParse(raw);
+	if (!result.success) {
+		const details = result.error.issues.map(({ path, message }) => {
+			const name = String(path[0]);
+			return `${name} (${last.get(name)?.from}): ${message}`;
+		});
+		throw new NodebuildError({
+			code: "USAGE",
+			message:
+				details.length === 1
+					? `a variable has a value that it cannot have: ${details[0]}`
+					: "variables have values that they cannot have",
+			...(details.length === 1 ? {} : { details }),
+			hint: "docs/kubernetes.md lists the variables with their types",
+		});
+	}
+	return { values: result.data, warnings: misspelt([...last.values()]) };
+}
+
+/** image-builder's files refer to one another's variables: {{ user `kubernetes_series` }}. */
+function expand(value: unknown, all: ReadonlyMap<string, GivenVariable>, depth: number): unknown {
+	if (typeof value !== "string" || depth > 8) return value;
+	return value.replace(/\{\{\s*user\s*[`"']([\w-]+)[`"']\s*\}\}/g, (_whole, name: string) =>
+		String(expand(all.get(name)?.value ?? "", all, depth + 1) ?? ""),
+	);
+}
+
+/** A file has many variables that are not for us; one that is nearly ours is probably meant to be. */
+function misspelt(given: readonly GivenVariable[]): readonly string[] {
+	return given.flatMap(({ name, from }) => {
+		if (isVariable(name) || !from.startsWith("the file")) return [];
+		const similar = nearest(name, VARIABLE_NAMES);
+		return similar === undefined ? [] : [`${from} has the unknown variable ${name} (did you mean ${similar}?)`];
+	});
+}

@@ -1,0 +1,138 @@
+/**
+ * The variables of a Kubernetes image, as kubernetes-sigs/image-builder (images/capi) names and means them, and a few of
+ * our own. Values come as text from the command line and the environment, and as anything from JSON files.
+ */
+import { z } from "zod";
+import { CNI_PLUGINS } from "./versions.ts";
+
+/** Real files say "\"nfs-utils net-tools\"" and mean the words inside. */
+function unquote(text: string): string {
+	const inner = /^\s*(["'])(.*)\1\s*$/s.exec(text)?.[2];
+	return inner ?? text;
+}
+
+const text = z
+	.union([z.string(), z.number(), z.boolean()])
+	.nullable()
+	.transform((value) => (value === null ? "" : unquote(String(value)).trim()));
+
+const flag = z.union([z.boolean(), z.string(), z.null()]).transform((value, context) => {
+	if (typeof value === "boolean") return value;
+	const word = unquote(value ?? "")
+		.trim()
+		.toLowerCase();
+	if (["true", "yes", "on", "1"].includes(word)) return true;
+	if (["false", "no", "off", "0", "", "none", "null"].includes(word)) return false;
+	context.addIssue({ code: "custom", message: `expected true or false, got "${value}"` });
+	return z.NEVER;
+});
+
+const nullableText = text.transform((value) => (/^(null|none)$/i.test(value) ? "" : value));
+
+const words = text.transform((value) =>
+	value
+		.split(/\s+/)
+		.filter((word) => word !== "")
+		.join(" "),
+);
+
+function eachOf(separator: RegExp | string, pattern: RegExp, expected: string) {
+	return text.transform((value, context) => {
+		const items = value
+			.split(separator)
+			.map((item) => item.trim())
+			.filter((item) => item !== "");
+		for (const item of items)
+			if (!pattern.test(item)) context.addIssue({ code: "custom", message: `expected ${expected}, got "${item}"` });
+		return items;
+	});
+}
+
+function matching(pattern: RegExp, expected: string) {
+	return nullableText.refine((value) => value === "" || pattern.test(value), { error: `expected ${expected}` });
+}
+
+const packages = eachOf(/\s+/, /^[a-zA-Z0-9][a-zA-Z0-9+._:~=@*/-]*$/, "names of packages").transform((list) =>
+	list.join(" "),
+);
+const paths = eachOf(/\s+/, /^\/\S+$/, "absolute paths");
+const addresses = eachOf(",", /^https?:\/\/\S+$/, "http:// or https:// addresses").transform((list) => list.join(","));
+const IMAGE = /^[a-z0-9]+(?:[._:/-][a-z0-9_.-]+)*(?::[\w][\w.-]*)?(?:@sha256:[0-9a-f]{64})?$/;
+const images = eachOf(",", IMAGE, "image references such as registry.example.org/app:1.2").transform((list) =>
+	list.join(","),
+);
+const repository = matching(
+	/^[a-z0-9]+(?:[._:/-][a-z0-9_.-]+)*$/,
+	"a repository such as registry.example.org/app, without a tag",
+);
+const proxy = matching(/^(https?|socks5h?):\/\/\S+$/, "an address such as http://proxy.example.org:3128");
+const address = matching(/^(https?:\/\/|file:\/)\S+$/, "an http:// or https:// address");
+const path = matching(/^\/\S*$/, "an absolute path");
+const base64 = matching(/^[A-Za-z0-9+/\s]*={0,2}$/, "base64");
+const tag = matching(/^[\w][\w.-]*$/, "a version");
+
+/** Every variable with its type; what is absent gets its default in index.ts. */
+export const VARIABLES = {
+	firstboot_custom_roles_pre: words,
+	firstboot_custom_roles_post: words,
+	node_custom_roles_pre: words,
+	node_custom_roles_post: words,
+	custom_role_names: words,
+	ansible_user_vars: text,
+	disable_public_repos: flag,
+	extra_repos: paths,
+	reenable_public_repos: flag,
+	remove_extra_repos: flag,
+	extra_debs: packages,
+	extra_rpms: packages,
+	http_proxy: proxy,
+	https_proxy: proxy,
+	no_proxy: text,
+	kubernetes_semver: text,
+	kubernetes_series: matching(/^v?\d+\.\d+$/, "a series such as v1.34"),
+	kubernetes_deb_version: text,
+	kubernetes_rpm_version: text,
+	kubernetes_container_registry: repository,
+	kubernetes_deb_repo: address,
+	kubernetes_deb_gpg_key: address,
+	kubernetes_rpm_repo: address,
+	kubernetes_rpm_gpg_key: address,
+	kubernetes_enable_kubelet: flag,
+	containerd_version: tag,
+	pause_image: matching(IMAGE, "an image reference"),
+	pip_conf_file: path,
+	containerd_additional_settings: base64,
+	containerd_config_file: path,
+	load_additional_components: flag,
+	additional_url_images: flag,
+	additional_url_images_list: addresses,
+	additional_registry_images: flag,
+	additional_registry_images_list: images,
+	additional_executables: flag,
+	additional_executables_list: addresses,
+	additional_executables_destination_path: path,
+	KUBERNETES_VERSION: text,
+	KUBELET_VERSION: text,
+	KUBECTL_VERSION: text,
+	CNI: nullableText.transform((value) => value.toLowerCase() || "cilium").pipe(z.enum(CNI_PLUGINS)),
+	CNI_VERSION: tag,
+	CCM_REGISTRY: repository,
+	CCM_VERSION: tag,
+	AUTOSCALER_REGISTRY: repository,
+	AUTOSCALER_VERSION: tag,
+	METRICS_SERVER_VERSION: tag,
+	PREPULL: flag,
+	PREPULL_MIRROR: address,
+} as const;
+
+export type VariableName = keyof typeof VARIABLES;
+export type Values = { readonly [Name in VariableName]?: z.output<(typeof VARIABLES)[Name]> | undefined };
+
+export const VARIABLE_NAMES = Object.keys(VARIABLES);
+
+export function isVariable(name: string): name is VariableName {
+	return Object.hasOwn(VARIABLES, name);
+}
+
+/** All values at once; zod names each variable that is wrong. */
+export const variablesSchema = z.object(VARIABLES).partial();

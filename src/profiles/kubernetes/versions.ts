@@ -1,0 +1,153 @@
+/** Versions of Kubernetes and of what goes with it: read, checked and derived with semver, from one table. */
+import { parse, type SemVer, satisfies } from "semver";
+import { NodebuildError } from "../../errors.ts";
+import { nearest } from "../../nodefile/suggest.ts";
+import { SERIES, type Series } from "./releases.ts";
+
+export const CNI_PLUGINS = ["cilium", "calico", "flannel"] as const;
+export type CniPlugin = (typeof CNI_PLUGINS)[number];
+
+/** Where upstream has its packages; series before 1.24 are not there. */
+const REPOSITORY = "https://pkgs.k8s.io/core:/stable:";
+const FIRST_PUBLISHED = 24;
+
+export interface Release {
+	/** "1.34.2" */
+	readonly version: string;
+	/** "v1.34.2" */
+	readonly semver: string;
+	/** "v1.34" */
+	readonly series: string;
+	readonly known: Series;
+}
+
+/** The default: the newest patch of the series two before the newest one, as platforms run it. */
+export function defaultVersion(): string {
+	const row = SERIES[2] ?? SERIES[0];
+	return `${row?.series}.${row?.patch}`;
+}
+
+function fault(message: string, hint: string): NodebuildError {
+	return new NodebuildError({ code: "USAGE", message, hint });
+}
+
+const knownSeries = (): string => SERIES.map(({ series, patch }) => `${series} (up to ${series}.${patch})`).join(", ");
+
+/**
+ * A full version of a known series, with or without "v".
+ * @throws NodebuildError USAGE that says which versions exist.
+ */
+export function readRelease(text: string, name: string): Release {
+	const parsed = parse(text.trim().replace(/^v/, ""));
+	const series = SERIES.find((row) => row.series === text.trim().replace(/^v/, ""));
+	if (series !== undefined)
+		throw fault(
+			`expected ${name} to be a full version, got the series ${text}`,
+			`the newest one known of it: ${series.series}.${series.patch}`,
+		);
+	if (parsed === null)
+		throw fault(
+			`expected ${name} to be a version such as ${defaultVersion()}, got "${text}"`,
+			`known: ${knownSeries()}`,
+		);
+	const known = SERIES.find((row) => row.series === `${parsed.major}.${parsed.minor}`);
+	if (known === undefined) throw unknownRelease(parsed, name);
+	return { version: parsed.version, semver: `v${parsed.version}`, series: `v${known.series}`, known };
+}
+
+function unknownRelease(got: SemVer, name: string): NodebuildError {
+	const similar = nearest(
+		`${got.major}.${got.minor}`,
+		SERIES.map(({ series }) => series),
+	);
+	const row = SERIES.find(({ series }) => series === similar);
+	const meant = row === undefined ? "" : `did you mean ${row.series}.${row.patch}? `;
+	return fault(`expected ${name} to be of a known series, got ${got.version}`, `${meant}known: ${knownSeries()}`);
+}
+
+/** Known releases newer than the table's patch are possible; a build finds out. */
+export function newerThanKnown({ version, known }: Release): boolean {
+	return (parse(version)?.patch ?? 0) > known.patch;
+}
+
+export interface Packages {
+	/** With the revision left open: what the repository has decides. */
+	readonly deb: string;
+	readonly rpm: string;
+	readonly debRepository: string;
+	readonly rpmRepository: string;
+}
+
+export function packagesOf({ version, series, known }: Release): Packages {
+	const published = Number(known.series.split(".")[1]) >= FIRST_PUBLISHED;
+	return {
+		deb: `${version}-*`,
+		rpm: `${version}-*`,
+		debRepository: published ? `${REPOSITORY}/${series}/deb/` : "",
+		rpmRepository: published ? `${REPOSITORY}/${series}/rpm/` : "",
+	};
+}
+
+/** The version that a package's version is of: "1.34.2" of "1.34.2-1.1", "1.34.2-150500.1.1" and "1.34.2-*". */
+export function packageRelease(text: string): string | undefined {
+	return /^v?(\d+\.\d+\.\d+(?:-(?:alpha|beta|rc)\.\d+)?)(?:[-~+].*|\*)?$/.exec(text)?.[1];
+}
+
+/** @throws NodebuildError USAGE when a package is of another version than the one that is asked for. */
+export function requirePackage(text: string, name: string, release: Release): void {
+	if (packageRelease(text) === release.version) return;
+	throw fault(
+		`expected ${name} to be of Kubernetes ${release.version}, got "${text}"`,
+		`leave it out, or write it as ${release.version}-1.1 or ${release.version}-*`,
+	);
+}
+
+/** @throws NodebuildError USAGE with the range. */
+export function requireInRange(version: string, range: string, what: string, release: Release): void {
+	const parsed = parse(version.replace(/^v/, ""));
+	if (parsed !== null && satisfies(parsed, range, { includePrerelease: true })) return;
+	throw fault(
+		`expected ${what} to be one that works with Kubernetes ${release.version} (${range}), got "${version}"`,
+		"choose one of that range, or another KUBERNETES_VERSION",
+	);
+}
+
+/** A semver range of the table, as lower bound and the first version beyond, for scripts. */
+export function boundsOf(range: string): { readonly from: string; readonly before: string } {
+	const match = /^>=(\S+) <(\S+)$/.exec(range);
+	return { from: match?.[1] ?? "0.0.0", before: match?.[2] ?? "9999.0.0" };
+}
+
+export interface Components {
+	readonly kubeadm: Release;
+	readonly kubelet: Release;
+	readonly kubectl: Release;
+}
+
+/**
+ * kubernetes.io/releases/version-skew-policy: the kubelet is not newer than the control plane (whose version kubeadm gives
+ * it), and at most three minor versions older, two before 1.28; kubectl is within one minor version of it.
+ * @throws NodebuildError USAGE naming the rule.
+ */
+export function requireSkew({ kubeadm, kubelet, kubectl }: Components): void {
+	const control = parse(kubeadm.version);
+	const node = parse(kubelet.version);
+	const client = parse(kubectl.version);
+	if (control === null || node === null || client === null) return;
+	const oldest = control.minor >= 28 ? 3 : 2;
+	if (node.compare(control) > 0 && node.minor !== control.minor)
+		throw fault(
+			`expected the kubelet not to be newer than the control plane ${control.version}, got ${node.version}`,
+			"the kubelet may be older than kube-apiserver, never newer",
+		);
+	if (node.major !== control.major || control.minor - node.minor > oldest)
+		throw fault(
+			`expected the kubelet to be at most ${oldest} minor versions older than ${control.version}, got ${node.version}`,
+			`take ${control.major}.${control.minor - oldest} or newer`,
+		);
+	if (client.major !== control.major || Math.abs(client.minor - control.minor) > 1)
+		throw fault(
+			`expected kubectl to be within one minor version of ${control.version}, got ${client.version}`,
+			`take a version from ${control.major}.${control.minor - 1} to ${control.major}.${control.minor + 1}`,
+		);
+}

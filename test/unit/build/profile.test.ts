@@ -1,0 +1,101 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { applyProfile } from "../../../src/build/profile.ts";
+import type { BuildOptions } from "../../../src/build/types.ts";
+import type { BuildEvent } from "../../../src/events.ts";
+import { tempDir } from "../system/child.ts";
+
+const KUBERNETES = { profile: "kubernetes", others: { role: "worker" } };
+const DECLARED = ["KUBERNETES_VERSION", "extra_debs", "extra_repos_content"];
+
+function setup(more: Partial<BuildOptions>) {
+	const events: BuildEvent[] = [];
+	const options: BuildOptions = {
+		nodefile: "Nodefile",
+		context: ".",
+		tags: [],
+		buildArgs: {},
+		noCache: false,
+		outputs: [],
+		memory: 512,
+		cpus: 1,
+		baseMaps: [],
+		offline: true,
+		labels: {},
+		verify: false,
+		shellOnError: false,
+		home: "/nowhere",
+		platform: "linux/amd64",
+		signal: new AbortController().signal,
+		emit: (event) => events.push(event),
+		...more,
+	};
+	return { options, events };
+}
+
+const file = (name: string, value: unknown, from = "the file a.json") => ({ name, value, from });
+
+describe("a Nodefile with a profile", () => {
+	test("takes --build-arg over files over the environment", async () => {
+		const environment = { KUBERNETES_VERSION: "1.31.0", extra_debs: "one", http_proxy: "http://host:1" };
+		const apply = async (more: Partial<BuildOptions>) =>
+			(await applyProfile(KUBERNETES, setup({ environment, ...more }).options, DECLARED)).buildArgs;
+		expect(await apply({})).toEqual({ KUBERNETES_VERSION: "1.31.0", extra_debs: "one", extra_repos_content: "" });
+		const variables = [file("extra_debs", "two"), file("extra_debs", "three", "the file b.json")];
+		expect(await apply({ variables })).toMatchObject({ KUBERNETES_VERSION: "1.31.0", extra_debs: "three" });
+		const buildArgs = { extra_debs: "four", KUBERNETES_VERSION: "v1.34.1" };
+		expect(await apply({ variables, buildArgs })).toMatchObject({ KUBERNETES_VERSION: "1.34.1", extra_debs: "four" });
+	});
+
+	test("gets only what it declares, proxies that were asked for, and what the profile does not know", async () => {
+		const { options } = setup({
+			buildArgs: { kubernetes_series: "v1.34", http_proxy: "http://p:3128", MINE: "1", KUBERNETES_VERSION: "1.34.1" },
+		});
+		const { buildArgs, diskSize, labels } = await applyProfile(KUBERNETES, options, DECLARED);
+		expect(buildArgs).toEqual({
+			MINE: "1",
+			http_proxy: "http://p:3128",
+			KUBERNETES_VERSION: "1.34.1",
+			extra_repos_content: "",
+		});
+		expect(diskSize).toBe(40 * 2 ** 30);
+		expect(labels).toMatchObject({ "io.nodebuild.purpose": "Kubernetes Worker" });
+	});
+
+	test("gets the content of files, so that a change of one is a change of the build", async () => {
+		const folder = await tempDir();
+		const list = join(folder, "internal.list");
+		await writeFile(list, "deb http://mirror ./\n");
+		const { options } = setup({ variables: [file("extra_repos", list)] });
+		const { buildArgs } = await applyProfile(KUBERNETES, options, DECLARED);
+		expect(buildArgs.extra_repos_content).toBe(
+			`internal.list:${Buffer.from("deb http://mirror ./\n").toString("base64")}`,
+		);
+		const missing = setup({ variables: [file("extra_repos", "/nowhere/x.list")] });
+		await expect(applyProfile(KUBERNETES, missing.options, DECLARED)).rejects.toMatchObject({
+			code: "USAGE",
+			message: expect.stringContaining("expected extra_repos to name a file of this host, got /nowhere/x.list"),
+		});
+	});
+
+	test("has its directive's place in what is refused, and its own disk size", async () => {
+		const at = { file: "Nodefile", line: 1, column: 1, text: "# nodebuild=..." };
+		const wrong = { ...KUBERNETES, others: { role: "master" }, at };
+		await expect(applyProfile(wrong, setup({}).options, [])).rejects.toMatchObject({ code: "NODEFILE_INVALID", at });
+		const sized = { ...KUBERNETES, diskSize: 5 };
+		expect((await applyProfile(sized, setup({}).options, [])).diskSize).toBe(5);
+	});
+});
+
+describe("a Nodefile without a profile", () => {
+	test("takes variables of files for the ARGs of their names", async () => {
+		const variables = [file("NAME", "a"), file("SIZE", 3), file("OTHER", "x"), file("NAMES", "y")];
+		const { options, events } = setup({ variables, buildArgs: { NAME: "b" } });
+		const { buildArgs } = await applyProfile({ others: {} }, options, ["NAME", "SIZE"]);
+		expect(buildArgs).toEqual({ NAME: "b", SIZE: "3" });
+		expect(events).toEqual([
+			{ type: "warning", message: "the file a.json has the unknown variable NAMES (did you mean NAME?)" },
+		]);
+	});
+});

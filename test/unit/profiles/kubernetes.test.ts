@@ -1,0 +1,278 @@
+import { describe, expect, test } from "vitest";
+import { NodebuildError } from "../../../src/errors.ts";
+import { findProfile, type ProfileResult } from "../../../src/profiles/index.ts";
+import { SERIES } from "../../../src/profiles/kubernetes/releases.ts";
+import {
+	defaultVersion,
+	packageRelease,
+	readRelease,
+	requireInRange,
+	requireSkew,
+} from "../../../src/profiles/kubernetes/versions.ts";
+
+type Values = Readonly<Record<string, unknown>>;
+
+const profile = await findProfile("kubernetes");
+
+function resolve(values: Values = {}, settings: Readonly<Record<string, string>> = {}): ProfileResult {
+	const given = Object.entries(values).map(([name, value]) => ({ name, value, from: "the file vars.json" }));
+	return profile.resolve({ settings, given });
+}
+
+function refusal(work: () => unknown): { readonly message: string; readonly hint: string } {
+	try {
+		work();
+	} catch (error) {
+		if (error instanceof NodebuildError)
+			return { message: [error.message, ...error.details].join("\n"), hint: error.hint ?? "" };
+		throw error;
+	}
+	throw new Error("expected a refusal");
+}
+
+describe("the table of series", () => {
+	test("has each series once, newest first, without a gap", () => {
+		const minors = SERIES.map(({ series }) => Number(series.split(".")[1]));
+		expect(minors).toEqual([...minors].sort((a, b) => b - a));
+		expect(new Set(minors).size).toBe(minors.length);
+		expect((minors[0] ?? 0) - (minors.at(-1) ?? 0)).toBe(minors.length - 1);
+	});
+
+	test.each(SERIES.map((row) => [row.series, row] as const))(
+		"%s takes plugins that it says it works with",
+		(_s, row) => {
+			const release = readRelease(`${row.series}.${row.patch}`, "KUBERNETES_VERSION");
+			for (const plugin of ["cilium", "calico", "flannel"] as const)
+				expect(() => requireInRange(row.cniDefault[plugin], row.cni[plugin], plugin, release)).not.toThrow();
+		},
+	);
+});
+
+describe("KUBERNETES_VERSION", () => {
+	test("derives series, packages and repositories", () => {
+		expect(resolve({ KUBERNETES_VERSION: "v1.34.2" }).buildArgs).toMatchObject({
+			KUBERNETES_VERSION: "1.34.2",
+			kubernetes_semver: "v1.34.2",
+			kubernetes_series: "v1.34",
+			kubernetes_deb_version: "1.34.2-*",
+			kubernetes_rpm_version: "1.34.2-*",
+			kubernetes_deb_repo: "https://pkgs.k8s.io/core:/stable:/v1.34/deb/",
+			kubernetes_rpm_repo: "https://pkgs.k8s.io/core:/stable:/v1.34/rpm/",
+			kubernetes_deb_gpg_key: "https://pkgs.k8s.io/core:/stable:/v1.34/deb/Release.key",
+			kubernetes_rpm_gpg_key: "https://pkgs.k8s.io/core:/stable:/v1.34/rpm/repodata/repomd.xml.key",
+			KUBELET_VERSION: "1.34.2",
+			KUBECTL_VERSION: "1.34.2",
+			containerd_from: "1.7.0",
+			containerd_before: "3.0.0",
+			CNI: "cilium",
+		});
+	});
+
+	test("is two series behind the newest known one by default", () => {
+		expect(resolve().buildArgs.KUBERNETES_VERSION).toBe(defaultVersion());
+		expect(Number(defaultVersion().split(".")[1])).toBe(Number(SERIES[0]?.series.split(".")[1]) - 2);
+	});
+
+	test("has no upstream repository before 1.24", () => {
+		expect(resolve({ KUBERNETES_VERSION: "1.20.2" }).buildArgs).toMatchObject({
+			kubernetes_deb_repo: "",
+			kubernetes_deb_gpg_key: "",
+		});
+	});
+
+	test.each([
+		["1.34", /full version, got the series 1\.34/, /1\.34\.2/],
+		["latest", /such as 1\.33\.\d+, got "latest"/, /known: 1\.35/],
+		["1.99.1", /known series, got 1\.99\.1/, /known: 1\.35 .*1\.20/],
+		["2.34.1", /known series, got 2\.34\.1/, /did you mean 1\.34/],
+	])("%s is refused, and what exists is said", (version, message, hint) => {
+		const refused = refusal(() => resolve({ KUBERNETES_VERSION: version }));
+		expect(refused.message).toMatch(message);
+		expect(refused.hint).toMatch(hint);
+	});
+
+	test("newer than the table's patch is taken, and warned of", () => {
+		const { buildArgs, warnings } = resolve({ KUBERNETES_VERSION: "1.34.99" });
+		expect(buildArgs.kubernetes_semver).toBe("v1.34.99");
+		expect(warnings).toEqual([expect.stringMatching(/newer than 1\.34\.2/)]);
+	});
+
+	test("and kubernetes_semver, series and package versions have to be of one release", () => {
+		const agree = { KUBERNETES_VERSION: "1.34.2", kubernetes_semver: "v1.34.2", kubernetes_series: "v1.34" };
+		expect(resolve(agree).buildArgs.kubernetes_semver).toBe("v1.34.2");
+		expect(refusal(() => resolve({ ...agree, kubernetes_semver: "v1.34.1" })).message).toMatch(
+			/got 1\.34\.2 and v1\.34\.1/,
+		);
+		expect(refusal(() => resolve({ ...agree, kubernetes_series: "v1.33" })).message).toMatch(/to be v1\.34/);
+		expect(refusal(() => resolve({ ...agree, kubernetes_deb_version: "1.33.1-1.1" })).message).toMatch(
+			/kubernetes_deb_version to be of Kubernetes 1\.34\.2/,
+		);
+		expect(resolve({ ...agree, kubernetes_rpm_version: "1.34.2-150500.1.1" }).buildArgs.kubernetes_rpm_version).toBe(
+			"1.34.2-150500.1.1",
+		);
+	});
+
+	test.each([
+		["1.34.2-1.1", "1.34.2"],
+		["1.34.2-150500.1.1", "1.34.2"],
+		["1.34.2-*", "1.34.2"],
+		["1.20.2-00", "1.20.2"],
+		["1.34.2", "1.34.2"],
+		["1.34.0-rc.1-1.1", "1.34.0-rc.1"],
+		["1.34", undefined],
+	])("the package version %s is of %s", (text, version) => {
+		expect(packageRelease(text)).toBe(version);
+	});
+});
+
+describe("what goes together", () => {
+	const skew = (kubeadm: string, kubelet: string, kubectl: string) => () =>
+		requireSkew({
+			kubeadm: readRelease(kubeadm, "a"),
+			kubelet: readRelease(kubelet, "b"),
+			kubectl: readRelease(kubectl, "c"),
+		});
+
+	test.each([
+		["1.34.2", "1.34.2", "1.34.2"],
+		["1.34.2", "1.31.0", "1.33.0"],
+		["1.34.0", "1.34.2", "1.35.0"],
+		["1.27.0", "1.25.0", "1.28.0"],
+	])("kubeadm %s, kubelet %s, kubectl %s", (...versions) => {
+		expect(skew(...versions)).not.toThrow();
+	});
+
+	test.each([
+		["1.34.2", "1.35.0", "1.34.2", /not to be newer/],
+		["1.34.2", "1.30.0", "1.34.2", /at most 3 minor versions older/],
+		["1.27.0", "1.24.0", "1.27.0", /at most 2 minor versions older/],
+		["1.34.2", "1.34.2", "1.32.0", /kubectl to be within one minor version/],
+	])("not kubeadm %s, kubelet %s, kubectl %s", (kubeadm, kubelet, kubectl, message) => {
+		expect(refusal(skew(kubeadm, kubelet, kubectl)).message).toMatch(message);
+	});
+
+	test("a plugin and a containerd outside their ranges are refused with the range", () => {
+		const version = { KUBERNETES_VERSION: "1.34.2" };
+		expect(refusal(() => resolve({ ...version, CNI: "cilium", CNI_VERSION: "v1.9.0" })).message).toMatch(
+			/CNI_VERSION, of cilium.*>=1\.17\.0/,
+		);
+		expect(refusal(() => resolve({ ...version, containerd_version: "1.6.20" })).message).toMatch(/>=1\.7\.0 <3\.0\.0/);
+		expect(resolve({ ...version, CNI: "Flannel" }).buildArgs.CNI).toBe("flannel");
+	});
+});
+
+describe("values", () => {
+	test("of every variable reach the build as it takes them", () => {
+		const given = {
+			extra_debs: '"nfs-utils net-tools"',
+			extra_rpms: "  nfs-utils   net-tools ",
+			extra_repos: "/etc/a.list /etc/b.list",
+			disable_public_repos: "true",
+			remove_extra_repos: true,
+			firstboot_custom_roles_pre: "one two",
+			firstboot_custom_roles_post: null,
+			node_custom_roles_pre: "",
+			custom_role_names: "three",
+			ansible_user_vars: "a=b",
+			http_proxy: "http://proxy.example.org:3128",
+			https_proxy: "",
+			no_proxy: "localhost",
+			pip_conf_file: "/etc/pip.conf",
+			pause_image: "registry.example.org/pause:3.9",
+			containerd_additional_settings: "IyBub25l",
+			containerd_config_file: null,
+			KUBERNETES_VERSION: "1.34.2",
+		};
+		const { buildArgs, files } = resolve(given);
+		expect(buildArgs).toMatchObject({
+			extra_debs: "nfs-utils net-tools",
+			extra_rpms: "nfs-utils net-tools",
+			disable_public_repos: "true",
+			reenable_public_repos: "true",
+			remove_extra_repos: "true",
+			firstboot_custom_roles_post: "",
+			http_proxy: "http://proxy.example.org:3128",
+			pause_image: "registry.example.org/pause:3.9",
+		});
+		expect(files.map(({ arg, paths }) => [arg, paths])).toEqual([
+			["extra_repos_content", ["/etc/a.list", "/etc/b.list"]],
+			["pip_conf_content", ["/etc/pip.conf"]],
+			["containerd_config_content", []],
+		]);
+	});
+
+	test("later ones win, and may refer to others as image-builder's files do", () => {
+		const { buildArgs } = profile.resolve({
+			settings: {},
+			given: [
+				{ name: "kubernetes_series", value: "v1.33", from: "the file a.json" },
+				{ name: "kubernetes_series", value: "v1.34", from: "the file b.json" },
+				{ name: "kubernetes_semver", value: "{{ user `kubernetes_series` }}.2", from: "the file a.json" },
+			],
+		});
+		expect(buildArgs.KUBERNETES_VERSION).toBe("1.34.2");
+	});
+
+	test.each([
+		["disable_public_repos", "maybe", /true or false, got "maybe"/],
+		["extra_repos", "relative.list", /absolute paths, got "relative\.list"/],
+		["additional_url_images_list", "ftp://x/y.tar", /http:\/\/ or https:\/\/ addresses/],
+		["additional_registry_images_list", "UPPER", /image references/],
+		["pip_conf_file", "pip.conf", /an absolute path/],
+		["http_proxy", "proxy:3128", /an address such as/],
+		["containerd_additional_settings", "not base64!", /base64/],
+		["CNI", "weave", /cilium.*calico.*flannel/],
+		["extra_debs", "a;b", /names of packages, got "a;b"/],
+	])("%s=%s is refused, with where it came from", (name, value, message) => {
+		const refused = refusal(() => resolve({ [name]: value }));
+		expect(refused.message).toMatch(message);
+		expect(refused.message).toContain(`${name} (the file vars.json)`);
+	});
+
+	test("with unknown names are left alone, but for those that are nearly known", () => {
+		expect(resolve({ build_name: "x", iso_checksum: "y", extra_dbes: "z" }).warnings).toEqual([
+			"the file vars.json has the unknown variable extra_dbes (did you mean extra_debs?)",
+		]);
+	});
+
+	test("of additional lists count with their switches only", () => {
+		const lists = {
+			KUBERNETES_VERSION: "1.34.2",
+			additional_registry_images: true,
+			additional_registry_images_list: "registry.example.org/a:1,registry.example.org/b:2",
+			additional_executables: "false",
+			additional_executables_list: "https://example.org/tool",
+		};
+		const images = (more: Values) => resolve({ ...lists, ...more }, { role: "worker" }).buildArgs;
+		expect(images({}).prepull_images).not.toContain("registry.example.org");
+		const on = images({ load_additional_components: "true" });
+		expect(on.prepull_images).toContain("registry.example.org/a:1 registry.example.org/b:2");
+		expect(on.executables).toBe("");
+	});
+});
+
+describe("roles", () => {
+	test.each([
+		["worker", 40, "Kubernetes Worker", false, true],
+		["control-plane", 20, "Kubernetes Control Plane", true, false],
+		["combined", 40, "Kubernetes Control Plane and Worker", true, true],
+	])("%s: %i GiB", (role, size, purpose, cloudController, autoscaler) => {
+		const values = { KUBERNETES_VERSION: "1.34.2", CCM_REGISTRY: "registry.example.org/ccm", CCM_VERSION: "v3" };
+		const { diskSize, labels, buildArgs } = resolve(values, { role });
+		expect(diskSize).toBe(size * 2 ** 30);
+		expect(labels).toMatchObject({ "io.nodebuild.purpose": purpose, "io.nodebuild.version.kubernetes": "1.34.2" });
+		expect(buildArgs.prepull_images?.includes("registry.example.org/ccm:v3")).toBe(cloudController);
+		expect(buildArgs.prepull_images?.includes("cluster-autoscaler:v1.34.0")).toBe(autoscaler);
+		expect(buildArgs.prepull_images).toMatch(/cilium\/operator-generic:v1\.18/);
+		expect(buildArgs.prepull_without?.includes("kube-apiserver")).toBe(role === "worker");
+	});
+
+	test("that nobody knows are refused", () => {
+		expect(refusal(() => resolve({}, { role: "wroker" }))).toMatchObject({ hint: "did you mean worker?" });
+		expect(refusal(() => resolve({}, { rolle: "worker" })).message).toMatch(/to be given a role, got "rolle"/);
+	});
+});
+
+test("an unknown profile is refused with the nearest name", async () => {
+	await expect(findProfile("kuberntes")).rejects.toMatchObject({ hint: "did you mean kubernetes?" });
+});
