@@ -35,6 +35,22 @@ export interface FrozenDisk {
 	readonly live?: number;
 }
 
+/** A disk image of this host. */
+export interface DiskFile {
+	/** Absolute path. */
+	readonly file: string;
+	readonly format: "qcow2" | "raw";
+	readonly readOnly: boolean;
+}
+
+/** A disk that is plugged into the running machine. */
+export interface AttachedDisk {
+	/** Path of the block device in the guest. */
+	readonly device: string;
+	/** Unplug; the guest has unmounted it. */
+	detach(): Promise<void>;
+}
+
 export interface Capabilities {
 	readonly freeze: boolean;
 	readonly liveState: boolean;
@@ -54,6 +70,8 @@ export interface Machine {
 	readonly failure: NodebuildError | undefined;
 	/** Whether `freeze` can take the live state too. */
 	readonly canFreezeLive: boolean;
+	/** Plug a disk in. Whoever did so detaches it before the machine is frozen. */
+	attach(disk: DiskFile): Promise<AttachedDisk>;
 	/** Freeze the disk as it is (the guest has been synced) and go on in a new overlay over `nextBackingName`. */
 	freeze(nextBackingName: string, liveFolder?: string): Promise<FrozenDisk>;
 	/** Wait for the guest to power itself off after an orderly request; then the process is gone. */

@@ -1,6 +1,6 @@
 /** The QEMU command line as a function of what is asked for. Pure, so it can be read and tested. */
 import type { MachineSpec } from "../types.ts";
-import { MANAGEMENT_ADDRESS, MANAGEMENT_MAC, PRIMARY_MAC, TOOLS_SERIAL } from "./names.ts";
+import { MANAGEMENT_ADDRESS, MANAGEMENT_MAC, PRIMARY_MAC, SCSI_CONTROLLER, TOOLS_SERIAL } from "./names.ts";
 
 export type Accelerator = "kvm" | "tcg";
 
@@ -49,6 +49,7 @@ export function qemuArguments(spec: MachineSpec, files: QemuFiles, accelerator: 
 		...network(spec),
 		...["-device", "virtio-rng-pci,bus=pcie.0,addr=0x8"],
 		...["-device", "vmgenid,guid=auto"],
+		...["-device", `virtio-scsi-pci,id=${SCSI_CONTROLLER},bus=pcie.0,addr=0xb`],
 		...["-device", "pcie-root-port,id=port0,chassis=1,bus=pcie.0,addr=0x9"],
 		...["-device", "pcie-root-port,id=port1,chassis=2,bus=pcie.0,addr=0xa"],
 		...kernel(files),

@@ -6,7 +6,14 @@
  * and hardening (firewalls, PAM, sshd_config, a locked root, /etc/passwd edited) cannot lock us
  * out. Commands are run in the namespaces of process 1, see guest/command.ts.
  */
-import { GENERATOR_PATH, MANAGEMENT_ADDRESS, MANAGEMENT_MAC, TOOLS_SERIAL, UNIT_NAME } from "./names.ts";
+import {
+	ATTACHED_MODEL,
+	GENERATOR_PATH,
+	MANAGEMENT_ADDRESS,
+	MANAGEMENT_MAC,
+	TOOLS_SERIAL,
+	UNIT_NAME,
+} from "./names.ts";
 
 /** Shell that sets $disk to the block device with the tools archive; one line, no single quotes. */
 const FIND_TOOLS = `for entry in /sys/block/*; do [ "$(cat "$entry/serial" 2>/dev/null)" = ${TOOLS_SERIAL} ] && disk=/dev/\${entry##*/}; done`;
@@ -31,6 +38,16 @@ while [ -z "$nic" ]; do
 	done
 	[ -n "$nic" ] || sleep 0.1
 done
+# disks that are attached later are ours alone: no links by their labels, which are those of the machine's own disk
+nsenter -t 1 -m /bin/sh -s <<'RULE' || true
+mkdir -p /run/udev/rules.d
+cat > /run/udev/rules.d/00-nodebuild.rules <<'END'
+SUBSYSTEM=="block", ATTRS{model}=="${ATTACHED_MODEL}*", ENV{UDEV_DISABLE_PERSISTENT_STORAGE_RULES_FLAG}="1", ENV{SYSTEMD_READY}="0", OPTIONS+="nowatch"
+END
+udevadm control --reload
+# now, in the background: not when the first disk is waited for
+modprobe -a virtio_scsi sd_mod 2>/dev/null &
+RULE
 ip link set lo up
 ip addr add ${MANAGEMENT_ADDRESS}/24 dev "$nic"
 ip link set "$nic" up

@@ -6,8 +6,9 @@ import { settle } from "../../guest/reboot.ts";
 import type { SshGuest } from "../../guest/guest.ts";
 import { createOverlay } from "../../layers/qcow2.ts";
 import type { Companion } from "../../system/process.ts";
-import type { FrozenDisk, Machine } from "../types.ts";
+import type { AttachedDisk, DiskFile, FrozenDisk, Machine } from "../types.ts";
 import { diskNodeOptions, type QemuFiles } from "./arguments.ts";
+import { DiskSlots } from "./attach.ts";
 import { loadPages, type SavedPages, savePages } from "./live/memory.ts";
 import { DELTA, DEVICES, type LiveRecord, runsOf, sha256File, writeRecord } from "./live/state.ts";
 import { MANAGEMENT_ADDRESS } from "./names.ts";
@@ -37,6 +38,7 @@ export class QemuMachine implements Machine {
 	managementPort = 0;
 	ended = false;
 	failure: NodebuildError | undefined;
+	readonly #slots: DiskSlots;
 	#guest: SshGuest | undefined;
 	#overlay = 0;
 	/** We ended it ourselves. */
@@ -51,6 +53,7 @@ export class QemuMachine implements Machine {
 				options.process.kill("SIGKILL");
 			},
 		});
+		this.#slots = new DiskSlots(options.qmp);
 		options.qmp.onEvent(({ event, data }) => {
 			if (event === "RESET") panic.reset();
 			if (event === "SHUTDOWN" && data.guest === true && !this.#ending) this.failure ??= poweredOff();
@@ -108,8 +111,14 @@ export class QemuMachine implements Machine {
 		return this.#options.identity !== undefined && this.#options.files.ram !== undefined;
 	}
 
+	attach(disk: DiskFile): Promise<AttachedDisk> {
+		return this.#slots.attach(disk, this.guest);
+	}
+
 	async freeze(nextBackingName: string, liveFolder?: string): Promise<FrozenDisk> {
 		const { qmp, folder, virtualSize } = this.#options;
+		if (this.#slots.count > 0)
+			throw new NodebuildError({ code: "INTERNAL", message: "a disk is attached to the machine that is to be frozen" });
 		const frozen = this.activeDisk;
 		const from = `disk-${this.#overlay}`;
 		const next = `disk-${this.#overlay + 1}`;

@@ -7,6 +7,10 @@ export const MANAGEMENT_MAC = "52:54:00:6e:62:01";
 export const MANAGEMENT_ADDRESS = "10.0.3.15";
 /** virtio-blk serial of the disk that carries the tools archive (20 characters at most). */
 export const TOOLS_SERIAL = "nodebuild-tools";
+/** Controller that disks are attached to while the machine runs. */
+export const SCSI_CONTROLLER = "scsi";
+/** What the model of an attached disk begins with, by which the guest tells it from others (16 characters in all). */
+export const ATTACHED_MODEL = "nodebuild-";
 /** Where the build's systemd generator lies in a machine under construction; sealing removes it. */
 export const GENERATOR_PATH = "/etc/systemd/system-generators/nodebuild";
 /** Unit that runs our sshd; it exists in /run only. */

@@ -27,6 +27,8 @@ export class Qmp {
 	readonly #output: Writable;
 	readonly #pending = new Map<number, Pending>();
 	readonly #listeners = new Set<(event: QmpEvent) => void>();
+	/** Ends the waiting for an event when QEMU is gone. */
+	readonly #waiting = new Set<() => void>();
 	readonly #greeting: Promise<void>;
 	#nextId = 1;
 	#closed = false;
@@ -70,6 +72,22 @@ export class Qmp {
 		return () => this.#listeners.delete(listener);
 	}
 
+	/** Resolves with the first event that is wanted, or when QEMU has ended. */
+	waitFor(wanted: (event: QmpEvent) => boolean): Promise<void> {
+		return new Promise((resolve) => {
+			const stop = this.onEvent((event) => {
+				if (wanted(event)) done();
+			});
+			const done = (): void => {
+				stop();
+				this.#waiting.delete(done);
+				resolve();
+			};
+			this.#waiting.add(done);
+			if (this.#closed) done();
+		});
+	}
+
 	#receive(line: string, greeted: () => void): void {
 		const message = parse(line);
 		if (message?.QMP !== undefined) greeted();
@@ -96,6 +114,7 @@ export class Qmp {
 		this.#closed = true;
 		for (const pending of this.#pending.values()) pending.reject(gone(pending.command));
 		this.#pending.clear();
+		for (const done of [...this.#waiting]) done();
 	}
 }
 

@@ -80,6 +80,8 @@ test("the whole command line of a plain machine", () => {
 		-device
 		vmgenid,guid=auto
 		-device
+		virtio-scsi-pci,id=scsi,bus=pcie.0,addr=0xb
+		-device
 		pcie-root-port,id=port0,chassis=1,bus=pcie.0,addr=0x9
 		-device
 		pcie-root-port,id=port1,chassis=2,bus=pcie.0,addr=0xa"
