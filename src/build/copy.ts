@@ -3,9 +3,9 @@ import { buffer } from "node:stream/consumers";
 import { Readable } from "node:stream";
 import { contentStream, copyStream, parseChmod, planLayout, type ResolvedCopy } from "../context/index.ts";
 import { NodebuildError } from "../errors.ts";
-import type { Guest } from "../guest/types.ts";
 import type { CopyRequest } from "../plan/types.ts";
 import { type Destination, makeDirectories, resolveOwner } from "./destination.ts";
+import { type Extraction, extractArchive } from "./transport.ts";
 
 /** @throws NodebuildError COPY_FAILED with what the guest's tar said, GUEST_DISK_FULL. */
 export async function copyIntoGuest(
@@ -26,45 +26,34 @@ export async function copyIntoGuest(
 		"tar",
 		"-x",
 		"-p",
-		"-f",
-		"-",
 		"-C",
 		`${root}/`,
 		"--numeric-owner",
 		"--no-overwrite-dir",
 		"--keep-directory-symlink",
 	];
-	await extract(guest, tar, copyStream(copy, layout), request, signal);
+	const common = { guest, disks: destination.disks, signal };
+	await extract({ ...common, tar, bytes: archiveSize(copy), open: () => copyStream(copy, layout) }, request);
 	for (const [index, source] of copy.sources.entries()) {
 		const entry = source.entries[0];
 		const into = placement.targets[index];
 		if (source.archive === undefined || entry === undefined || into === undefined) continue;
 		const flags = { none: [], gzip: ["-z"], bzip2: ["-j"], xz: ["-J"], zstd: ["--zstd"] }[source.archive];
-		const unpack = [
-			"tar",
-			"-x",
-			"-p",
-			...flags,
-			"-f",
-			"-",
-			"-C",
-			`${root}${into}`,
-			"--numeric-owner",
-			"--keep-directory-symlink",
-		];
-		await extract(guest, unpack, contentStream(entry), request, signal);
+		const unpack = ["tar", "-x", "-p", ...flags, "-C", `${root}${into}`, "--numeric-owner", "--keep-directory-symlink"];
+		// A disk ends in whole sectors, which some programs take for damage behind compressed data.
+		const bytes = source.archive === "none" ? entry.size : 0;
+		await extract({ ...common, tar: unpack, bytes, open: () => contentStream(entry) }, request);
 	}
 }
 
-async function extract(
-	guest: Guest,
-	argv: readonly string[],
-	stream: Readable,
-	request: CopyRequest,
-	signal: AbortSignal,
-): Promise<void> {
+/** Roughly: with a header for each entry, and its padding. */
+function archiveSize({ bytes, sources }: ResolvedCopy): number {
+	return sources.reduce((sum, { entries }) => sum + entries.length * 1024, bytes);
+}
+
+async function extract(extraction: Omit<Extraction, "onStderr">, request: CopyRequest): Promise<void> {
 	const said: Uint8Array[] = [];
-	const result = await guest.exec({ argv, stdin: stream, signal, onStderr: (data) => said.push(data) });
+	const result = await extractArchive({ ...extraction, onStderr: (data) => said.push(data) });
 	if (result.status === 0 && !result.rebooted) return;
 	const text = (await buffer(Readable.from(said))).toString("utf8").trim();
 	const full = /No space left on device/.test(text);

@@ -6,6 +6,7 @@ import type { Guest } from "../guest/types.ts";
 import { resolveUser } from "../guest/users.ts";
 import { inAccess } from "./access.ts";
 import { SourceTree } from "./source-tree.ts";
+import type { DiskPort } from "./transport.ts";
 
 export interface Owner {
 	readonly uid: number;
@@ -19,12 +20,14 @@ export interface Destination {
 	readonly root: string;
 	/** "machine": it is seen by the machine itself; else where our sshd lives. */
 	readonly reach: "machine" | "access";
+	/** How large archives get there quickly. */
+	readonly disks?: DiskPort | undefined;
 	/** A path of the tree, symlinks followed. */
 	locate(dest: string): Promise<Located>;
 }
 
 /** The machine's own tree. */
-export function machineDestination(guest: Guest): Destination {
+export function machineDestination(guest: Guest, disks?: DiskPort): Destination {
 	const locate = async (dest: string): Promise<Located> => {
 		const slash = dest.endsWith("/") && dest !== "/" ? "/" : "";
 		const path = dest.replace(/\/+$/, "") || "/";
@@ -33,7 +36,7 @@ export function machineDestination(guest: Guest): Destination {
 		);
 		return { destIsDirectory: answer.startsWith("d"), dest: `${answer.slice(2)}${slash}` };
 	};
-	return { guest, root: "", reach: "machine", locate };
+	return { guest, root: "", reach: "machine", disks, locate };
 }
 
 /** A tree that is mounted at `root` where our sshd lives; its symlinks do not lead out of it. */

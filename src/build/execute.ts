@@ -8,9 +8,12 @@ import type { Guest } from "../guest/types.ts";
 import type { CopyRequest, Effect, Step } from "../plan/types.ts";
 import { copyIntoGuest } from "./copy.ts";
 import { machineDestination } from "./destination.ts";
+import type { DiskPort } from "./transport.ts";
 
 export interface ExecuteContext {
 	readonly guest: Guest;
+	/** Of a machine that runs here. */
+	readonly disks?: DiskPort;
 	readonly signal: AbortSignal;
 	readonly onOutput: (stream: Stream, data: Uint8Array) => void;
 	copyOf(request: CopyRequest): Promise<ResolvedCopy>;
@@ -33,7 +36,7 @@ async function executeEffect(effect: Effect, step: Step, context: ExecuteContext
 			return executeCommand(effect, step, context);
 		case "copy":
 			return copyIntoGuest(
-				machineDestination(context.guest),
+				machineDestination(context.guest, context.disks),
 				effect.request,
 				await context.copyOf(effect.request),
 				context.signal,

@@ -216,6 +216,7 @@ async function runStep(
 	try {
 		await executeStep(step, {
 			guest: running.machine.guest,
+			disks: { folder: running.work.path, attach: (disk) => running.machine.attach(disk) },
 			signal,
 			onOutput: (stream, data) => emit({ type: "step-output", step, stream, data }),
 			copyOf: (request) => prepared.copyOf(request),
