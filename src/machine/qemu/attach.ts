@@ -83,7 +83,10 @@ function nodeOptions(name: string, { file, format, readOnly }: DiskFile): Record
 	};
 }
 
-/** Waits for the block device; opening it makes the kernel read its partitions first. */
+/**
+ * Waits for the block device; opening it makes the kernel read its partitions first. By true(1): a device that cannot be
+ * opened yet would end the shell that does it with ":".
+ */
 function appearScript(name: string): string {
 	return `for try in $(seq 1200); do
 	for file in /sys/block/*/device/model; do
@@ -92,7 +95,7 @@ function appearScript(name: string): string {
 		[ "$model" = ${name} ] || continue
 		device=\${file#/sys/block/}
 		device=/dev/\${device%%/*}
-		[ -b "$device" ] && : < "$device" && echo "$device" && exit 0
+		[ -b "$device" ] && true < "$device" && echo "$device" && exit 0
 	done
 	sleep 0.02
 done 2>/dev/null

@@ -1,3 +1,7 @@
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { mkdir, rename, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { DiskSlots } from "../../../../src/machine/qemu/attach.ts";
@@ -62,6 +66,31 @@ test("a disk that the guest does not show is taken away again, and the error say
 		hint: expect.stringContaining("virtio_scsi"),
 	});
 	expect([slots.count, await nodes()]).toEqual([0, []]);
+});
+
+test("a disk that is there but cannot be opened yet is waited for", async () => {
+	const { slots, disk } = await bring();
+	const guest = seeing();
+	await (await slots.attach({ file: await disk("a"), format: "qcow2", readOnly: false }, guest)).detach();
+	const asked = guest.asked.map(({ stdin }) => String(stdin)).find((text) => text.includes("/sys/block/*")) ?? "";
+	const name = /\[ "\$model" = (\S+) \]/.exec(asked)?.[1] ?? "";
+	const root = await tempDir();
+	await mkdir(join(root, "sys/sda/device"), { recursive: true });
+	await writeFile(join(root, "sys/sda/device/model"), `${name}\n`);
+	// To open a socket is an error, as it is of a disk whose kernel is not done with it.
+	const socket = createServer().listen(join(root, "sda"));
+	await once(socket, "listening");
+	const script = asked
+		.replaceAll("/sys/block/", `${root}/sys/`)
+		.replaceAll("/dev/", `${root}/`)
+		.replaceAll(`${root}/null`, "/dev/null")
+		.replace("[ -b ", "[ -e ");
+	const seen = runHere(["sh", "-s"], { stdin: script.replace("sleep 0.02", `echo >> ${root}/tries; sleep 0.02`) });
+	for (; !existsSync(join(root, "tries")); await new Promise((resolve) => setTimeout(resolve, 5)));
+	socket.close();
+	await writeFile(join(root, "new"), "");
+	await rename(join(root, "new"), join(root, "sda"));
+	expect(await seen).toMatchObject({ status: 0, stdout: `${join(root, "sda")}\n` });
 });
 
 test("a file that is no disk is refused, and nothing stays", async () => {
