@@ -1,85 +1,104 @@
 /**
- * The reference build, measured: cold, unchanged, its last step changed, one file of its context touched.
+ * The reference build with nodebuild and with every other tool that is installed, in turn on this machine.
  *
- *   npm run bench [-- --json FILE] [-- --rounds N]
+ *   npm run bench -- [--rounds N] [--only NAME,...] [--json FILE]
  *
- * The base is fetched or bootstrapped before the clock starts. Prints a table of medians and writes every figure as JSON.
+ * Fetching or bootstrapping the base, and its first boot, come before the clock starts. Prints medians and what each
+ * is to nodebuild's; writes every figure as JSON, which `node bench/plot.mjs` draws into docs/performance.md.
+ * The other tools come from a distribution's packages: bench/peers/install.sh.
  */
-import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { cpus, tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { buildah } from "./peers/buildah.mjs";
+import { nodebuild } from "./peers/nodebuild.mjs";
+import { packer } from "./peers/packer.mjs";
+import { run } from "./peers/run.mjs";
+import { virtCustomize } from "./peers/virt-customize.mjs";
+import { machine, median, program } from "./support.mjs";
+import { touchContext, writeContext } from "./workload.mjs";
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const program = join(root, "dist/nodebuild.js");
+/** What is done before each build of a round; the first forgets what was built before. */
+const CHANGES = ["cold", "unchanged", "last step changed", "context file touched"];
+
 const { values } = parseArgs({
-	options: { json: { type: "string", default: "bench.json" }, rounds: { type: "string", default: "3" } },
+	options: {
+		json: { type: "string", default: "bench.json" },
+		rounds: { type: "string", default: "3" },
+		only: { type: "string" },
+	},
 });
 if (!existsSync(program)) {
 	console.error("bench: expected dist/nodebuild.js: run `npm run build` first");
 	process.exit(1);
 }
 
-const BASE = "FROM debian:12\n";
-/** The five steps that other tools are measured with. @param {string} salt @param {string} motd */
-const nodefile = (salt, motd) => `${BASE}ENV BENCH=${salt}
-RUN apt-get update && apt-get install -y --no-install-recommends nginx-light curl jq
-COPY app /opt/app
-RUN echo vm.swappiness=10 > /etc/sysctl.d/90-app.conf && echo br_netfilter > /etc/modules-load.d/app.conf
-RUN useradd -m app && chown -R app /opt/app
-RUN echo "${motd}" > /etc/motd
-`;
-
 const folder = mkdtempSync(join(tmpdir(), "nodebuild-bench-"));
-/** @type {Record<string, number[]>} */
+const base = join(folder, "base.qcow2");
+const wanted = values.only?.split(",");
+const tools = [nodebuild(folder), buildah(folder), virtCustomize(folder, base), packer(folder, base)].filter(
+	({ name }) => wanted === undefined || wanted.some((word) => name.startsWith(word)),
+);
+/** @type {Record<string, Record<string, number[]>>} seconds, by tool and kind of build */
 const seconds = {};
 
-/** 2,000 files of 4 KiB and one of 100 MiB. */
-function writeContext() {
-	for (let index = 0; index < 2000; index++) {
-		const subfolder = join(folder, "app", `part-${index % 20}`);
-		mkdirSync(subfolder, { recursive: true });
-		writeFileSync(join(subfolder, `${index}.txt`), String(index).padEnd(4096, "."));
-	}
-	writeFileSync(join(folder, "app/large.bin"), Buffer.alloc(100 << 20, "nodebuild"));
-}
+/** @typedef {{ name: string; forget(word: string): void; build(workload: import("./workload.mjs").Workload): Record<string, number> | void }} Tool */
 
-/** @param {string} what @param {string} text */
-function measure(what, text) {
-	writeFileSync(join(folder, "Nodefile"), text);
+/** @param {Tool} tool @param {string} change @param {string} word new in each round */
+function measure(tool, change, word) {
+	const motd = change === "cold" || change === "unchanged" ? "first" : "second";
+	if (change === "cold") tool.forget(word);
+	if (change === "context file touched") touchContext(folder, `${word}-${tool.name}`);
 	const started = performance.now();
-	const { status } = spawnSync(process.execPath, [program, "build", "-q", "-f", join(folder, "Nodefile")], {
-		stdio: ["ignore", "ignore", "inherit"],
-	});
-	if (status !== 0) throw new Error(`"${what}" ended with status ${status}`);
+	const details = tool.build({ context: folder, motd });
 	const took = (performance.now() - started) / 1000;
-	seconds[what] = [...(seconds[what] ?? []), took];
-	console.log(`${what}: ${took.toFixed(2)} s`);
+	record(tool.name, change, took);
+	for (const [what, figure] of Object.entries(details ?? {})) record(tool.name, `${change}: ${what}`, figure);
+	console.log(`${tool.name}, ${change}: ${took.toFixed(2)} s`);
 }
 
-/** @param {readonly number[]} figures */
-function median(figures) {
-	return [...figures].sort((a, b) => a - b)[Math.floor(figures.length / 2)] ?? Number.NaN;
+/** @param {string} tool @param {string} what @param {number} figure */
+function record(tool, what, figure) {
+	const own = seconds[tool] ?? {};
+	seconds[tool] = own;
+	own[what] = [...(own[what] ?? []), figure];
+}
+
+/** @param {string} tool @param {string} what */
+function cell(tool, what) {
+	const figures = seconds[tool]?.[what];
+	if (figures === undefined) return "";
+	const ours = median(seconds.nodebuild?.[what] ?? []);
+	const ratio = tool === "nodebuild" || Number.isNaN(ours) ? "" : ` (${(median(figures) / ours).toFixed(1)}x)`;
+	return `${median(figures).toFixed(2)}${ratio}`;
 }
 
 try {
-	writeContext();
-	measure("base", BASE);
+	mkdirSync(folder, { recursive: true });
+	writeContext(folder);
+	// The base as a file, for those who take one.
+	writeFileSync(join(folder, "Nodefile.base"), "FROM debian:12\n");
+	run(process.execPath, [program, "-f", join(folder, "Nodefile.base"), "-o", `type=qcow2,dest=${base}`, folder]);
+	const ready = tools.filter((tool) => {
+		const lacks = tool.lacks();
+		if (lacks.length > 0)
+			console.log(`${tool.name}: skipped, not installed: ${lacks.join(", ")} (bench/peers/install.sh)`);
+		return lacks.length === 0;
+	});
+	for (const tool of ready) tool.prepare();
 	for (let round = 0; round < Number(values.rounds); round++) {
-		const salt = `${process.pid}-${round}`;
-		measure("cold", nodefile(salt, "first"));
-		measure("unchanged", nodefile(salt, "first"));
-		measure("last step changed", nodefile(salt, "second"));
-		writeFileSync(join(folder, "app/part-0/0.txt"), salt);
-		measure("context file touched", nodefile(salt, "second"));
+		for (const change of CHANGES) for (const tool of ready) measure(tool, change, `${process.pid}-${round}`);
 	}
-	const rows = Object.entries(seconds).map(([what, figures]) => [what, median(figures).toFixed(2)]);
-	console.log(`\n| build | median of ${values.rounds}, s |\n| --- | --- |`);
-	for (const [what, figure] of rows) console.log(`| ${what} | ${figure} |`);
-	const machine = { cores: cpus().length, model: cpus()[0]?.model ?? "unknown", node: process.versions.node };
-	writeFileSync(values.json, `${JSON.stringify({ machine, seconds }, null, 2)}\n`);
+	const rows = [...new Set(Object.values(seconds).flatMap((own) => Object.keys(own)))];
+	console.log(
+		`\nMedians of ${values.rounds}, s (and what it is to nodebuild's)\n| | ${ready.map(({ name }) => name).join(" | ")} |`,
+	);
+	console.log(`| --- |${" --- |".repeat(ready.length)}`);
+	for (const what of rows) console.log(`| ${what} | ${ready.map(({ name }) => cell(name, what)).join(" | ")} |`);
+	writeFileSync(values.json, `${JSON.stringify({ date: new Date().toISOString(), machine, seconds }, undefined, 2)}\n`);
+	console.log(`\nevery figure: ${values.json}`);
 } finally {
+	for (const tool of tools) tool.remove();
 	rmSync(folder, { recursive: true, force: true });
 }
