@@ -31,16 +31,26 @@ export function readWhole(entry: CopyEntry): Buffer {
 	}
 }
 
+/** A stretch of a file, in bytes. */
+export interface Run {
+	readonly offset: number;
+	readonly length: number;
+}
+
 /** The last piece comes after the file was found unchanged: what ended well has the right content. */
-async function* piecesOf(entry: CopyEntry, handle: FileHandle): AsyncGenerator<Buffer> {
+async function* piecesOf(entry: CopyEntry, handle: FileHandle, runs: readonly Run[]): AsyncGenerator<Buffer> {
 	expectSame(entry, await handle.stat({ bigint: true }));
-	for (let left = entry.size; left > 0; ) {
-		const piece = Buffer.allocUnsafe(Math.min(PIECE, left));
-		const { bytesRead } = await handle.read(piece, 0, piece.length, null);
-		left -= bytesRead;
-		if (left === 0 || bytesRead === 0) expectSame(entry, await handle.stat({ bigint: true }));
-		if (bytesRead === 0) throw changed(entry);
-		yield piece.subarray(0, bytesRead);
+	for (const run of runs) {
+		const end = run.offset + run.length;
+		for (let at = run.offset; at < end; ) {
+			const piece = Buffer.allocUnsafe(Math.min(PIECE, end - at));
+			const { bytesRead } = await handle.read(piece, 0, piece.length, at);
+			at += bytesRead;
+			const isLast = at === end && run === runs.at(-1);
+			if (isLast || bytesRead === 0) expectSame(entry, await handle.stat({ bigint: true }));
+			if (bytesRead === 0) throw changed(entry);
+			yield piece.subarray(0, bytesRead);
+		}
 	}
 }
 
@@ -49,16 +59,50 @@ export function contentStream(entry: CopyEntry): Readable {
 	return Readable.from(contentOf(entry), { objectMode: false, highWaterMark: PIECE });
 }
 
-/** In pieces. @throws NodebuildError COPY_FAILED */
-export async function* contentOf(entry: CopyEntry): AsyncGenerator<Uint8Array> {
+/** In pieces; only these stretches of it, where they are given. @throws NodebuildError COPY_FAILED */
+export async function* contentOf(entry: CopyEntry, runs?: readonly Run[]): AsyncGenerator<Uint8Array> {
 	if (entry.content !== undefined) {
 		yield entry.content;
 		return;
 	}
+	yield* opened(entry, (handle) => piecesOf(entry, handle, runs ?? [{ offset: 0, length: entry.size }]));
+}
+
+/** A hole is worth its line in the archive from here on. */
+const HOLE = 32 * 1024;
+const ZEROS = Buffer.alloc(HOLE);
+
+/**
+ * Where a file with holes has data, in order; undefined for a file without. Node cannot ask the system for holes: the
+ * content of a file that takes less room than its size says is looked through for zeros.
+ */
+export async function dataRuns(entry: CopyEntry): Promise<readonly Run[] | undefined> {
+	const runs: { offset: number; length: number }[] = [];
+	let offset = 0;
+	for await (const piece of opened(entry, (handle) => piecesIfSparse(entry, handle))) {
+		for (let at = 0; at < piece.length; at += HOLE) {
+			const block = piece.subarray(at, at + HOLE);
+			if (block.equals(ZEROS.subarray(0, block.length))) continue;
+			const last = runs.at(-1);
+			if (last !== undefined && last.offset + last.length === offset + at) last.length += block.length;
+			else runs.push({ offset: offset + at, length: block.length });
+		}
+		offset += piece.length;
+	}
+	const data = runs.reduce((sum, { length }) => sum + length, 0);
+	return offset === 0 || data === entry.size ? undefined : runs;
+}
+
+async function* piecesIfSparse(entry: CopyEntry, handle: FileHandle): AsyncGenerator<Buffer> {
+	const { blocks, size } = await handle.stat({ bigint: true });
+	if (blocks * 512n < size) yield* piecesOf(entry, handle, [{ offset: 0, length: entry.size }]);
+}
+
+async function* opened<T>(entry: CopyEntry, read: (handle: FileHandle) => AsyncGenerator<T>): AsyncGenerator<T> {
 	let handle: FileHandle | undefined;
 	try {
 		handle = await open(entry.source, "r");
-		yield* piecesOf(entry, handle);
+		yield* read(handle);
 	} catch (error) {
 		throw failure(entry, error);
 	} finally {

@@ -3,13 +3,14 @@ import { Readable } from "node:stream";
 import type { Header, Pack } from "tar-stream";
 import { contentOf, PIECE, readWhole } from "./content.ts";
 import { join } from "./layout.ts";
+import { sparseEntry } from "./sparse.ts";
 import type { CopyEntry, CopyLayout, ResolvedCopy } from "./types.ts";
 
 /** Files up to this are read in one go. */
 const SMALL = 512 * 1024;
 /** Pieces of the stream are at least this. */
 const BLOCK = 128 * 1024;
-type EntryHeader = Partial<Header> & Pick<Header, "name">;
+type EntryHeader = Partial<Header> & Pick<Header, "name"> & { readonly pax?: Readonly<Record<string, string>> };
 
 /** The largest id and time that tar-stream's fields of six and eleven octal digits hold. */
 const MAX_OCTAL_ID = 0o777777;
@@ -70,7 +71,10 @@ async function add(archive: Pack, entry: CopyEntry, target: string, layout: Copy
 	if (entry.type !== "file" || entry.hardLink !== undefined) return addWhole(archive, header);
 	if (entry.content !== undefined) return addWhole(archive, header, Buffer.from(entry.content));
 	if (entry.size <= SMALL) return addWhole(archive, header, readWhole(entry));
-	return addLarge(archive, header, entry);
+	const sparse = await sparseEntry(entry, header.name);
+	if (sparse === undefined) return addLarge(archive, header, contentOf(entry));
+	const { pax, size } = sparse;
+	return addLarge(archive, { ...header, size, pax: { ...header.pax, ...pax } }, sparse.pieces());
 }
 
 function headerOf(entry: CopyEntry, target: string, layout: CopyLayout): EntryHeader {
@@ -104,7 +108,7 @@ function addWhole(archive: Pack, header: EntryHeader, content?: Buffer): Promise
 	});
 }
 
-async function addLarge(archive: Pack, header: EntryHeader, entry: CopyEntry): Promise<void> {
+async function addLarge(archive: Pack, header: EntryHeader, content: AsyncIterable<Uint8Array>): Promise<void> {
 	let finished: (error?: Error | null) => void = () => undefined;
 	const done = new Promise((resolve, reject) => {
 		finished = (error) => (error ? reject(error) : resolve(undefined));
@@ -113,7 +117,7 @@ async function addLarge(archive: Pack, header: EntryHeader, entry: CopyEntry): P
 	done.catch(() => undefined);
 	const sink = archive.entry(header, (error) => finished(error));
 	sink.on("error", (error) => finished(error));
-	for await (const piece of contentOf(entry)) {
+	for await (const piece of content) {
 		if (sink.write(piece)) continue;
 		await Promise.race([new Promise<void>((resolve) => sink.once("drain", () => resolve())), done]);
 	}

@@ -1,18 +1,22 @@
 import { execFileSync } from "node:child_process";
 import {
 	appendFileSync,
+	closeSync,
+	ftruncateSync,
 	linkSync,
 	lstatSync,
 	mkdirSync,
+	openSync,
 	readdirSync,
 	readFileSync,
 	readlinkSync,
 	rmSync,
 	symlinkSync,
 	writeFileSync,
+	writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
@@ -176,6 +180,36 @@ describe("copyStream", () => {
 			message: expect.stringContaining("changed while it was copied"),
 		});
 		expect(seen).toBeGreaterThan(0);
+	});
+
+	it.each([
+		[
+			"with holes at both ends and between",
+			[
+				[1_000_000, "data"],
+				[7_000_000, "more"],
+			],
+			9_000_001,
+		],
+		["that ends in data", [[3_000_000, "data"]], 3_000_004],
+		["that is nothing but a hole", [], 20_000_000],
+	] as const)("keeps the holes of a file %s", async (_what, pieces, size) => {
+		const root = directoryOf({ "in/f": "", [`in/${"long".repeat(30)}/g`]: "" });
+		const names = ["f", `${"long".repeat(30)}/g`];
+		for (const name of names) {
+			const file = openSync(join(root, "in", name), "r+");
+			ftruncateSync(file, size);
+			for (const [offset, text] of pieces) writeSync(file, text, offset);
+			closeSync(file);
+		}
+		const copy = await resolveIn(root, query("in"));
+		const tar = await drain(streamTo(copy, "/t"));
+		expect(tar.length).toBeLessThan(300_000);
+		const target = join(await unpack(Readable.from([tar])), "t");
+		for (const name of names) {
+			expect(readFileSync(join(target, name)).equals(readFileSync(join(root, "in", name)))).toBe(true);
+			expect(lstatSync(join(target, name)).blocks * 512).toBeLessThan(300_000);
+		}
 	});
 
 	it("can be left in the middle", async () => {
