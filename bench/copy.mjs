@@ -146,7 +146,7 @@ async function benchShape(nodebuild, { running, guest, key }, shape) {
 	/** @type {Record<string, number[]>} */
 	const seconds = {};
 	for (let round = 0; round < Number(values.rounds); round++) {
-		for (const [name, work] of Object.entries(ways)) (seconds[name] ??= []).push(await clean(work));
+		for (const [name, work] of Object.entries(ways)) seconds[name] = [...(seconds[name] ?? []), await clean(work)];
 	}
 	await guest.script("rm -rf /opt/bench /var/tmp/bench.tar");
 	report(`COPY of the shape "${shape}", ${(copy.bytes / 2 ** 20).toFixed(0)} MiB`, seconds);
