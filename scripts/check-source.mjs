@@ -91,7 +91,7 @@ function withoutComment(line) {
 export function checkTestsMirrorSources(root) {
 	return filesBelow(root, "test/unit").flatMap((path) => {
 		const folder = path.slice("test/unit/".length).split("/").slice(0, -1).join("/");
-		const mirrored = folder.startsWith("scripts") ? folder : `src/${folder}`;
+		const mirrored = /^(scripts|nodefiles)(\/|$)/.test(folder) ? folder : `src/${folder}`;
 		return existsSync(join(root, mirrored)) ? [] : [`${path}: expected a folder ${mirrored} that it tests`];
 	});
 }

@@ -27,7 +27,10 @@ mirror() {
 
 fetch_source() {
 	address=$(mirror)
-	[ -n "$address" ] || { say "no archive of bookworm in apt's sources"; exit 1; }
+	[ -n "$address" ] || {
+		say "no archive of bookworm in apt's sources"
+		exit 1
+	}
 	[ -s "$work/Sources.xz" ] || curl -sf -o "$work/Sources.xz" "$address/dists/bookworm/main/source/Sources.xz"
 	entry=$(xz -dc "$work/Sources.xz" | awk -v RS= '/^Package: kubernetes\n/')
 	folder=$(echo "$entry" | sed -n 's/^Directory: //p')

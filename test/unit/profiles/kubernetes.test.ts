@@ -62,7 +62,7 @@ describe("KUBERNETES_VERSION", () => {
 			kubernetes_rpm_gpg_key: "https://pkgs.k8s.io/core:/stable:/v1.34/rpm/repodata/repomd.xml.key",
 			KUBELET_VERSION: "1.34.2",
 			KUBECTL_VERSION: "1.34.2",
-			containerd_from: "1.7.0",
+			containerd_from: "1.6.0",
 			containerd_before: "3.0.0",
 			CNI: "cilium",
 		});
@@ -156,7 +156,7 @@ describe("what goes together", () => {
 		expect(refusal(() => resolve({ ...version, CNI: "cilium", CNI_VERSION: "v1.9.0" })).message).toMatch(
 			/CNI_VERSION, of cilium.*>=1\.17\.0/,
 		);
-		expect(refusal(() => resolve({ ...version, containerd_version: "1.6.20" })).message).toMatch(/>=1\.7\.0 <3\.0\.0/);
+		expect(refusal(() => resolve({ ...version, containerd_version: "1.5.9" })).message).toMatch(/>=1\.6\.0 <3\.0\.0/);
 		expect(resolve({ ...version, CNI: "Flannel" }).buildArgs.CNI).toBe("flannel");
 	});
 });

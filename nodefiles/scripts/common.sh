@@ -1,0 +1,75 @@
+#!/bin/sh
+# What the scripts of the Kubernetes Nodefiles share; they read it with ".".
+set -eu
+
+say() { echo "nodebuild: $*"; }
+
+fail() {
+	echo "nodebuild: $*" >&2
+	exit 1
+}
+
+# debian or rhel, by /etc/os-release (NODEBUILD_OS_RELEASE for tests).
+family() {
+	(
+		# shellcheck disable=SC1090,SC1091
+		. "${NODEBUILD_OS_RELEASE:-/etc/os-release}"
+		for id in ${ID:-} ${ID_LIKE:-}; do
+			case $id in
+				debian | ubuntu) echo debian && exit 0 ;;
+				rhel | fedora | centos | rocky | almalinux | amzn | ol) echo rhel && exit 0 ;;
+			esac
+		done
+		echo "nodebuild: expected a system of the Debian or the RHEL family, got ${PRETTY_NAME:-${ID:-none}}" >&2
+		exit 1
+	)
+}
+
+# Whether version $1 is lower than $2; dots and tildes as package managers count them.
+lower() {
+	[ "$1" != "$2" ] && [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]
+}
+
+# apt's own locks are waited for: a timer of the base may hold them.
+apt_get() {
+	DEBIAN_FRONTEND=noninteractive apt-get -y -q -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 \
+		-o Acquire::Retries=3 -o Dpkg::Options::=--force-confold "$@"
+}
+
+# Lists are fetched once while a machine runs; sealing removes them.
+apt_lists() {
+	[ -e /run/nodebuild-apt-lists ] && return 0
+	apt_get update
+	touch /run/nodebuild-apt-lists
+}
+
+dnf_() { dnf -y -q --setopt=install_weak_deps=False --setopt=retries=3 "$@"; }
+
+# install_packages NAME...
+install_packages() {
+	case $(family) in
+		debian)
+			apt_lists
+			apt_get install --no-install-recommends "$@"
+			;;
+		rhel) dnf_ install "$@" ;;
+	esac
+}
+
+# decode_files FOLDER WORD...: each word is a file's name, a colon and its content in base64.
+decode_files() {
+	folder=$1
+	shift
+	mkdir -p "$folder"
+	for word in "$@"; do
+		name=$(basename "${word%%:*}")
+		printf '%s' "${word#*:}" | base64 -d >"$folder/$name"
+		echo "$folder/$name"
+	done
+}
+
+# What was decided while building, for the suite and for people.
+stamp() {
+	mkdir -p /usr/share/nodebuild/kubernetes
+	printf '%s\n' "$2" >"/usr/share/nodebuild/kubernetes/$1"
+}

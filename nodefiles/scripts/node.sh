@@ -1,0 +1,171 @@
+#!/bin/sh
+# Container runtime and Kubernetes: node.sh runtime|kubernetes|configure
+. "${NODEBUILD_LIB:-/usr/local/lib/nodebuild}/common.sh"
+
+# Build arguments; the profile gives those that follow from the version.
+: "${KUBERNETES_VERSION:=}" "${kubernetes_series:=}" "${containerd_from:=0}" "${containerd_before:=9999}"
+: "${kubernetes_deb_version:=}" "${kubernetes_deb_gpg_key:=}" "${kubernetes_rpm_version:=}" "${kubernetes_rpm_gpg_key:=}"
+
+runtime() {
+	case $(family) in
+		debian)
+			apt_lists
+			name=containerd
+			apt-cache show containerd >/dev/null 2>&1 || name=containerd.io
+			install_packages "$name${containerd_version:+=$(newest "$name" "$containerd_version")}"
+			;;
+		rhel)
+			# The distribution has none; Docker's repository has, unless a repository of one's own brings it.
+			dnf -q repoquery containerd.io 2>/dev/null | grep -q . ||
+				dnf config-manager --add-repo https://download.docker.com/linux/centos/docker-ce.repo
+			install_packages "containerd.io${containerd_version:+-$containerd_version}"
+			;;
+	esac
+	systemctl enable --now containerd
+	systemctl disable --now docker dockerd conntrackd 2>/dev/null || true
+}
+
+# newest NAME PATTERN: the newest version of a package that a pattern such as 1.34.2-* means.
+newest() {
+	pattern=$2
+	case $pattern in
+		*\**) ;;
+		*-*) ;;
+		*) pattern="$pattern*" ;;
+	esac
+	versions=$(apt-cache madison "$1" | awk -F' *[|] *' '{print $2}' | sort -V -r)
+	for version in $versions; do
+		# shellcheck disable=SC2254 # it is a pattern
+		case $version in
+			$pattern) echo "$version" && return 0 ;;
+		esac
+	done
+	fail "the repositories have no $1 $pattern; they have: $(echo "$versions" | tr '\n' ' ')"
+}
+
+# with PACKAGE_VERSION RELEASE: the version of a package that is of another patch release than kubeadm.
+with() { [ "$2" = "$KUBERNETES_VERSION" ] && echo "$1" || echo "$2-*"; }
+
+kubernetes_debian() {
+	if [ "${disable_public_repos:-false}" != true ] && [ -n "${kubernetes_deb_repo:-}" ] && [ -n "$kubernetes_deb_gpg_key" ]; then
+		mkdir -p /etc/apt/keyrings
+		curl -fsSL --retry 3 "$kubernetes_deb_gpg_key" | gpg --dearmor --yes -o /etc/apt/keyrings/kubernetes.gpg
+		echo "deb [signed-by=/etc/apt/keyrings/kubernetes.gpg] $kubernetes_deb_repo /" \
+			>/etc/apt/sources.list.d/kubernetes.list
+		rm -f /run/nodebuild-apt-lists
+	fi
+	apt_lists
+	kubeadm=$(newest kubeadm "$kubernetes_deb_version")
+	kubelet=$(newest kubelet "$(with "$kubernetes_deb_version" "${KUBELET_VERSION:-$KUBERNETES_VERSION}")")
+	kubectl=$(newest kubectl "$(with "$kubernetes_deb_version" "${KUBECTL_VERSION:-$KUBERNETES_VERSION}")")
+	install_packages "kubeadm=$kubeadm" "kubelet=$kubelet" "kubectl=$kubectl" cri-tools kubernetes-cni
+	apt-mark hold kubeadm kubelet kubectl
+}
+
+kubernetes_rhel() {
+	if [ "${disable_public_repos:-false}" != true ] && [ -n "${kubernetes_rpm_repo:-}" ]; then
+		cat >/etc/yum.repos.d/kubernetes.repo <<-END
+			[kubernetes]
+			name=Kubernetes
+			baseurl=$kubernetes_rpm_repo
+			enabled=1
+			gpgcheck=1
+			gpgkey=$kubernetes_rpm_gpg_key
+			exclude=kubelet kubeadm kubectl cri-tools kubernetes-cni
+		END
+	fi
+	kubelet=$(with "$kubernetes_rpm_version" "${KUBELET_VERSION:-$KUBERNETES_VERSION}")
+	kubectl=$(with "$kubernetes_rpm_version" "${KUBECTL_VERSION:-$KUBERNETES_VERSION}")
+	dnf_ --disableexcludes=kubernetes install "kubeadm-$kubernetes_rpm_version" "kubelet-$kubelet" \
+		"kubectl-$kubectl" cri-tools kubernetes-cni
+}
+
+kubernetes() {
+	have=$(containerd --version | awk '{print $3}' | sed 's/^v//; s/[~+-].*//')
+	if lower "$have" "$containerd_from" || ! lower "$have" "$containerd_before"; then
+		fail "expected a containerd from $containerd_from and below $containerd_before for Kubernetes" \
+			"$KUBERNETES_VERSION, got $have: give another containerd_version, or a repository that has one"
+	fi
+	"kubernetes_$(family)"
+	got=$(kubeadm version -o short)
+	[ "$got" = "v$KUBERNETES_VERSION" ] || fail "expected kubeadm v$KUBERNETES_VERSION, got $got"
+	# Without a cluster it would only fail: cloud-init enables it.
+	if [ "${kubernetes_enable_kubelet:-false}" = true ]; then
+		systemctl enable kubelet
+	else
+		systemctl disable --now kubelet
+	fi
+	stamp version "$KUBERNETES_VERSION"
+	stamp series "$kubernetes_series"
+}
+
+# What kubeadm says that this release runs with.
+pause_of_kubeadm() {
+	kubeadm config images list --kubernetes-version "v$KUBERNETES_VERSION" \
+		${kubernetes_container_registry:+--image-repository "$kubernetes_container_registry"} 2>/dev/null |
+		grep '/pause:'
+}
+
+configure() {
+	image=${pause_image:-$(pause_of_kubeadm)}
+	[ -n "$image" ] || fail "kubeadm names no pause image"
+	stamp pause "$image"
+	mkdir -p /etc/containerd/conf.d /etc/containerd/certs.d
+	if [ -n "${containerd_config_content:-}" ]; then
+		printf '%s' "${containerd_config_content#*:}" | base64 -d >/etc/containerd/config.toml
+	else
+		containerd_config "$image" >/etc/containerd/config.toml
+		if [ -n "${containerd_additional_settings:-}" ]; then
+			printf '%s' "$containerd_additional_settings" | base64 -d >/etc/containerd/conf.d/50-additional.toml
+		fi
+	fi
+	cat >/etc/crictl.yaml <<-'END'
+		runtime-endpoint: unix:///run/containerd/containerd.sock
+		image-endpoint: unix:///run/containerd/containerd.sock
+		timeout: 10
+	END
+	systemctl restart containerd
+	ctr version >/dev/null
+}
+
+# containerd 1 reads versions up to 2, in which the plugin has another name than in version 3.
+containerd_config() {
+	echo 'imports = ["/etc/containerd/conf.d/*.toml"]'
+	case $(containerd --version | awk '{print $3}') in
+		2.* | v2.*)
+			cat <<-END
+				version = 3
+				[plugins.'io.containerd.cri.v1.images'.pinned_images]
+				sandbox = "$1"
+				[plugins.'io.containerd.cri.v1.images'.registry]
+				config_path = "/etc/containerd/certs.d"
+				[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
+				runtime_type = "io.containerd.runc.v2"
+				[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]
+				SystemdCgroup = true
+				[plugins.'io.containerd.cri.v1.runtime'.cni]
+				bin_dir = "/opt/cni/bin"
+			END
+			;;
+		*)
+			cat <<-END
+				version = 2
+				[plugins."io.containerd.grpc.v1.cri"]
+				sandbox_image = "$1"
+				[plugins."io.containerd.grpc.v1.cri".registry]
+				config_path = "/etc/containerd/certs.d"
+				[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+				runtime_type = "io.containerd.runc.v2"
+				[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+				SystemdCgroup = true
+				[plugins."io.containerd.grpc.v1.cri".cni]
+				bin_dir = "/opt/cni/bin"
+			END
+			;;
+	esac
+}
+
+case ${1:-} in
+	runtime | kubernetes | configure) "$1" ;;
+	*) fail "expected runtime, kubernetes or configure, got \"${1:-}\"" ;;
+esac

@@ -1,0 +1,177 @@
+/** The scripts under nodefiles/, run by this host's sh with programs of the test's own on PATH. */
+import { execFileSync, spawnSync } from "node:child_process";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { tempDir } from "../system/child.ts";
+
+const SCRIPTS = "nodefiles/scripts";
+const names = readdirSync(SCRIPTS);
+
+async function setup(release: string, programs: Readonly<Record<string, string>> = {}) {
+	const folder = await tempDir();
+	writeFileSync(join(folder, "os-release"), release);
+	const bin = join(folder, "bin");
+	mkdirSync(bin);
+	for (const [name, text] of Object.entries(programs)) {
+		writeFileSync(join(bin, name), `#!/bin/sh\n${text}\n`);
+		chmodSync(join(bin, name), 0o755);
+	}
+	const env = {
+		PATH: `${bin}:/usr/bin:/bin`,
+		NODEBUILD_LIB: SCRIPTS,
+		NODEBUILD_OS_RELEASE: join(folder, "os-release"),
+		LOG: join(folder, "log"),
+	};
+	/** A script's functions, without what it does. */
+	const call = (script: string, code: string, more: Readonly<Record<string, string>> = {}) => {
+		const text = readFileSync(join(SCRIPTS, script), "utf8").replace(/^case \$\{1:-\}[\s\S]*/m, "");
+		const { status, stdout, stderr } = spawnSync("sh", ["-c", `${text}\n${code}`], {
+			env: { ...env, ...more },
+			encoding: "utf8",
+		});
+		return { status, stdout: stdout.trim(), stderr: stderr.trim() };
+	};
+	return { call, folder, log: () => readFileSync(env.LOG, "utf8").trim().split("\n") };
+}
+
+const DEBIAN = 'ID=debian\nPRETTY_NAME="Debian GNU/Linux 12"\n';
+const ROCKY = 'ID="rocky"\nID_LIKE="rhel centos fedora"\n';
+
+test.each(names)("%s is a script that sh can read", (name) => {
+	execFileSync("sh", ["-n", join(SCRIPTS, name)]);
+});
+
+describe("the family", () => {
+	test.each([
+		[DEBIAN, "debian"],
+		["ID=ubuntu\nID_LIKE=debian\n", "debian"],
+		[ROCKY, "rhel"],
+		['ID="almalinux"\nID_LIKE="rhel centos fedora"\n', "rhel"],
+		["ID=fedora\n", "rhel"],
+		['ID="centos"\nID_LIKE="rhel fedora"\n', "rhel"],
+		['ID="amzn"\nID_LIKE="fedora"\n', "rhel"],
+	])("of %j is %s", async (release, family) => {
+		const { call } = await setup(release);
+		expect(call("common.sh", "family")).toMatchObject({ status: 0, stdout: family });
+	});
+
+	test("of another system is refused", async () => {
+		const { call } = await setup("ID=alpine\nPRETTY_NAME=Alpine\n");
+		expect(call("common.sh", "family")).toMatchObject({
+			status: 1,
+			stderr: "nodebuild: expected a system of the Debian or the RHEL family, got Alpine",
+		});
+	});
+});
+
+test("versions are compared as package managers do", async () => {
+	const { call } = await setup(DEBIAN);
+	const lower = (a: string, b: string) => call("common.sh", `lower ${a} ${b}`).status === 0;
+	expect([lower("1.6.20", "1.7.0"), lower("1.10.0", "1.9.0"), lower("2.0.0", "2.0.0"), lower("1.9", "1.10")]).toEqual([
+		true,
+		false,
+		false,
+		true,
+	]);
+});
+
+test("files come out of an argument as they went in", async () => {
+	const { call, folder } = await setup(DEBIAN);
+	const words = [
+		`a.list:${Buffer.from("deb x\n").toString("base64")}`,
+		`b.sources:${Buffer.from("y").toString("base64")}`,
+	];
+	expect(call("common.sh", `decode_files ${folder}/out ${words.join(" ")}`).status).toBe(0);
+	expect(readFileSync(join(folder, "out/a.list"), "utf8")).toBe("deb x\n");
+	expect(readFileSync(join(folder, "out/b.sources"), "utf8")).toBe("y");
+});
+
+describe("packages of Kubernetes", () => {
+	const madison = `printf '%s\\n' ' kubeadm | 1.34.2-1.1 | http://x' ' kubeadm | 1.34.10-1.1 | http://x' ' kubeadm | 1.34.2-1.2 | http://x'`;
+
+	test("are the newest revision of the version", async () => {
+		const { call } = await setup(DEBIAN, { "apt-cache": madison });
+		expect(call("node.sh", "newest kubeadm '1.34.2-*'").stdout).toBe("1.34.2-1.2");
+		expect(call("node.sh", "newest kubeadm 1.34.2-1.1").stdout).toBe("1.34.2-1.1");
+	});
+
+	test("that the repository has not are refused with those it has", async () => {
+		const { call } = await setup(DEBIAN, { "apt-cache": madison });
+		const refused = call("node.sh", "newest kubeadm '1.33.1-*'");
+		expect(refused.status).not.toBe(0);
+		expect(refused.stderr).toMatch(/no kubeadm 1\.33\.1-\*; they have: 1\.34\.10-1\.1 1\.34\.2-1\.2 1\.34\.2-1\.1/);
+	});
+
+	test("are installed with dnf on the RHEL family, past its own exclude", async () => {
+		const { call, log } = await setup(ROCKY, { dnf: 'echo "$*" >>"$LOG"' });
+		const versions = { KUBERNETES_VERSION: "1.34.2", kubernetes_rpm_version: "1.34.2-*", KUBELET_VERSION: "1.34.1" };
+		expect(call("node.sh", "kubernetes_rhel", versions).status).toBe(0);
+		expect(log()).toEqual([
+			"-y -q --setopt=install_weak_deps=False --setopt=retries=3 --disableexcludes=kubernetes install kubeadm-1.34.2-* kubelet-1.34.1-* kubectl-1.34.2-* cri-tools kubernetes-cni",
+		]);
+	});
+
+	test("need a containerd that goes with them", async () => {
+		const { call } = await setup(DEBIAN, {
+			containerd: "echo 'containerd github.com/containerd/containerd 1.6.20~ds1 1.6.20~ds1-1'",
+		});
+		const refused = call("node.sh", "kubernetes", {
+			KUBERNETES_VERSION: "1.36.0",
+			containerd_from: "2.0.0",
+			containerd_before: "3.0.0",
+		});
+		expect(refused).toMatchObject({
+			status: 1,
+			stderr: expect.stringContaining(
+				"expected a containerd from 2.0.0 and below 3.0.0 for Kubernetes 1.36.0, got 1.6.20",
+			),
+		});
+	});
+});
+
+describe("containerd's configuration", () => {
+	test.each([
+		["containerd containerd.io 1.7.28 abc", "version = 2", 'sandbox_image = "registry.k8s.io/pause:3.9"'],
+		[
+			"containerd github.com/containerd/containerd/v2 v2.1.4 abc",
+			"version = 3",
+			'sandbox = "registry.k8s.io/pause:3.9"',
+		],
+	])("of %s has %s", async (version, format, pause) => {
+		const { call } = await setup(DEBIAN, { containerd: `echo '${version}'` });
+		const { stdout } = call("node.sh", "containerd_config registry.k8s.io/pause:3.9");
+		const lines = stdout.split("\n");
+		expect(lines).toContain('imports = ["/etc/containerd/conf.d/*.toml"]');
+		expect(lines).toContain(format);
+		expect(lines).toContain(pause);
+		expect(lines).toContain("SystemdCgroup = true");
+	});
+});
+
+describe("images to pull", () => {
+	test.each([
+		["debian", "docker.io/library/debian:latest"],
+		["cilium/cilium:v1", "docker.io/cilium/cilium:v1"],
+		["quay.io/cilium/cilium", "quay.io/cilium/cilium:latest"],
+		["registry:5000/app:1", "registry:5000/app:1"],
+		["localhost/app:1", "localhost/app:1"],
+		["ghcr.io/app@sha256:0", "ghcr.io/app@sha256:0"],
+	])("%s is %s", async (name, full) => {
+		const { call } = await setup(DEBIAN);
+		expect(call("prepull.sh", `full_name ${name}`).stdout).toBe(full);
+	});
+
+	test("are kubeadm's without those of the control plane, and the role's own", async () => {
+		const kubeadm =
+			"printf '%s\\n' k8s.gcr.io/kube-apiserver:v1 k8s.gcr.io/kube-proxy:v1 k8s.gcr.io/pause:3.2 k8s.gcr.io/etcd:3";
+		const { call } = await setup(DEBIAN, { kubeadm });
+		const variables = { KUBERNETES_VERSION: "1.20.2", prepull_without: "kube-apiserver etcd", prepull_images: "a b" };
+		expect(call("prepull.sh", "wanted", variables).stdout.split("\n")).toEqual([
+			"k8s.gcr.io/kube-proxy:v1",
+			"k8s.gcr.io/pause:3.2",
+			"a",
+			"b",
+		]);
+	});
+});
