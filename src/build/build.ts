@@ -5,12 +5,13 @@ import { openStore, type Store } from "../layers/store.ts";
 import type { Image } from "../layers/types.ts";
 import type { Machine } from "../machine/types.ts";
 import type { OutputResult } from "../output/types.ts";
-import type { Plan } from "../plan/types.ts";
+import type { Plan, Step } from "../plan/types.ts";
 import { whenFull } from "../system/files.ts";
 import { chainOf } from "./chain.ts";
 import { takesLive } from "./live-mode.ts";
 import { type FindParent, parentOptions } from "./parents.ts";
-import { type Prepared, prepare, type RootDisk } from "./prepare.ts";
+import { type Prepared, prepare } from "./prepare.ts";
+import { rootOf } from "./root.ts";
 import { rootResolver } from "./roots.ts";
 import type { BuildOptions, BuildResult } from "./types.ts";
 
@@ -58,7 +59,7 @@ export function parentMaker(child: BuildOptions, store: Store): FindParent {
 async function unchanged(prepared: Prepared, options: BuildOptions, store: Store): Promise<Image | undefined> {
 	const image = await store.images.findByKey(prepared.plan.imageKey);
 	if (image === undefined) return undefined;
-	for (const step of chainOf(prepared.plan, prepared.plan.target).steps)
+	for (const step of prepared.plan.stages.flatMap(({ steps }) => steps))
 		options.emit({ type: step.effects.length === 0 ? "step-config" : "step-cached", step });
 	for (const tag of options.tags) await store.images.tag(image.id, tag);
 	return options.tags.length === 0 ? image : ((await store.images.findByKey(image.key)) ?? image);
@@ -84,10 +85,10 @@ async function make(
 
 /** All of the build but the image: the steps of the target and of what it needs. */
 async function runTarget(prepared: Prepared, options: BuildOptions, store: Store) {
-	const { runChain } = await import("./stage.ts");
+	const { runStages } = await import("./stages.ts");
 	const chain = chainOf(prepared.plan, prepared.plan.target);
-	const context = { options, store, prepared, root: rootOf(prepared) };
-	return { chain, context, ...(await runChain(chain, context)) };
+	const context = { options, store, prepared, root: rootOf(prepared), told: new Set<Step>() };
+	return { chain, context, ...(await runStages(context)) };
 }
 
 /**
@@ -104,13 +105,6 @@ export async function buildUnsealed<Result>(
 	const { running } = await runTarget(prepared, options, store);
 	await using _running = running;
 	return await use(prepared.plan, running?.machine);
-}
-
-export function rootOf(prepared: Prepared): RootDisk {
-	const { root } = chainOf(prepared.plan, prepared.plan.target);
-	const found = root.kind === "base" ? prepared.roots.get(root.ref) : undefined;
-	if (found !== undefined) return found;
-	throw new NodebuildError({ code: "INTERNAL", message: "the plan's base was not resolved" });
 }
 
 async function requireWritableOutputs({ outputs }: BuildOptions): Promise<void> {

@@ -1,7 +1,7 @@
 /** The steps that lead to a stage, through the stages it is FROM. Pure. */
 import type { Digest } from "../digest.ts";
 import { NodebuildError } from "../errors.ts";
-import type { Plan, StagePlan, StageRoot, Step } from "../plan/types.ts";
+import type { CopyOrigin, MountOrigin, Plan, StagePlan, StageRoot, Step } from "../plan/types.ts";
 
 export interface Chain {
 	/** What the first stage of the chain is FROM. */
@@ -33,43 +33,22 @@ export function chainOf(plan: Plan, index: number): Chain {
 	return { root, rootKey, steps, layered, lastKey: layered.at(-1)?.key ?? rootKey };
 }
 
-/**
- * What the planner can say and the executor cannot do yet: refused before anything boots.
- * @throws NodebuildError UNSUPPORTED at the line.
- */
-export function requireSupported(chain: Chain): void {
-	for (const step of chain.layered) {
-		for (const effect of step.effects) {
-			const what =
-				effect.kind === "exec" && effect.mounts.length > 0
-					? `RUN --mount=type=${effect.mounts[0]?.type ?? ""}`
-					: effect.kind === "copy"
-						? effect.request.origins.map(({ kind }) => UNSUPPORTED_ORIGINS[kind]).find((text) => text !== "")
-						: undefined;
-			if (what === undefined) continue;
-			throw new NodebuildError({
-				code: "UNSUPPORTED",
-				message: `${what} is not supported yet`,
-				hint: "docs/nodefile.md lists what works, and what to write instead",
-				at: step.at,
-			});
-		}
-	}
-	if (chain.root.kind !== "scratch") return;
-	throw new NodebuildError({
-		code: "UNSUPPORTED",
-		message: "FROM scratch has no machine to boot",
-		hint: 'start from a base that boots, e.g. FROM debian:12; "nodebuild bases" lists them',
-		...(chain.steps[0] === undefined ? {} : { at: chain.steps[0].at }),
+/** Stages whose disks a step copies from or mounts. */
+export function stagesOf({ effects }: Step): readonly number[] {
+	const origins = effects.flatMap((effect): readonly (CopyOrigin | MountOrigin | undefined)[] => {
+		if (effect.kind === "copy") return effect.request.origins;
+		return effect.kind === "exec" ? effect.mounts.map(({ origin }) => origin) : [];
 	});
+	return origins.flatMap((origin) => (origin?.kind === "stage" ? [origin.stage] : []));
 }
 
-const UNSUPPORTED_ORIGINS = {
-	context: "",
-	inline: "",
-	"named-context": "COPY --from a named context",
-	stage: "COPY --from another stage",
-	image: "COPY --from another image",
-	url: "ADD of a remote address",
-	git: "ADD of a git repository",
-} as const;
+/** The stages that a stage is FROM, nearest first. */
+export function ancestorsOf(plan: Plan, index: number): readonly number[] {
+	const { root } = stageOf(plan, index);
+	return root.kind === "stage" ? [root.stage, ...ancestorsOf(plan, root.stage)] : [];
+}
+
+/** For messages. */
+export function nameOf({ index, name }: Pick<StagePlan, "index" | "name">): string {
+	return name === undefined ? `stage ${index}` : `stage "${name}"`;
+}

@@ -5,18 +5,25 @@ import type { Stream } from "../events.ts";
 import { lookUpUser } from "../guest/accounts.ts";
 import { quote } from "../guest/command.ts";
 import type { Guest } from "../guest/types.ts";
-import type { CopyRequest, Effect, Step } from "../plan/types.ts";
+import type { CopyOrigin, CopyRequest, Effect, Step } from "../plan/types.ts";
+import { copyFromDisk } from "./copy-from.ts";
 import { copyIntoGuest } from "./copy.ts";
-import { machineDestination } from "./destination.ts";
+import { type Destination, machineDestination } from "./destination.ts";
+import { type DiskOrigin, isDisk, type MountedSource } from "./mount-source.ts";
 import type { DiskPort } from "./transport.ts";
 
 export interface ExecuteContext {
 	readonly guest: Guest;
 	/** Of a machine that runs here. */
 	readonly disks?: DiskPort;
+	/** Where files and directories go; default: the machine's own tree. */
+	readonly destination?: Destination;
 	readonly signal: AbortSignal;
 	readonly onOutput: (stream: Stream, data: Uint8Array) => void;
+	readonly onWarning: (message: string) => void;
 	copyOf(request: CopyRequest): Promise<ResolvedCopy>;
+	/** The disk of another stage, a base or an image, mounted beside the machine; disposed of after use. */
+	openSource(origin: DiskOrigin): Promise<MountedSource>;
 }
 
 type Exec = Extract<Effect, { kind: "exec" }>;
@@ -35,15 +42,37 @@ async function executeEffect(effect: Effect, step: Step, context: ExecuteContext
 		case "exec":
 			return executeCommand(effect, step, context);
 		case "copy":
-			return copyIntoGuest(
-				machineDestination(context.guest, context.disks),
-				effect.request,
-				await context.copyOf(effect.request),
-				context.signal,
-			);
+			for (const request of partsOf(effect.request)) await executeCopy(request, context);
+			return;
 		case "mkdir":
-			return makeDirectory(effect, context.guest);
+			return makeDirectory(effect, destinationOf(context));
 	}
+}
+
+function destinationOf({ destination, guest, disks }: ExecuteContext): Destination {
+	return destination ?? machineDestination(guest, disks);
+}
+
+/** Files of disks are copied apart from all others, in the order of the sources. */
+function partsOf(request: CopyRequest): readonly CopyRequest[] {
+	const parts: (CopyRequest & { origins: CopyOrigin[] })[] = [];
+	for (const origin of request.origins) {
+		const last = parts.at(-1);
+		if (last?.origins.every((other) => !isDisk(other)) === true && !isDisk(origin)) last.origins.push(origin);
+		else parts.push({ ...request, origins: [origin] });
+	}
+	return parts;
+}
+
+async function executeCopy(request: CopyRequest, context: ExecuteContext): Promise<void> {
+	const { signal } = context;
+	const destination = destinationOf(context);
+	const [origin] = request.origins;
+	if (origin === undefined || !isDisk(origin))
+		return copyIntoGuest(destination, request, await context.copyOf(request), signal);
+	await using source = await context.openSource(origin);
+	const onUnmatched = (pattern: string): void => context.onWarning(`nothing in ${source.what} matches ${pattern}`);
+	await copyFromDisk({ request, paths: origin.paths, source, destination, signal, onUnmatched });
 }
 
 /** Bytes of a failed command's output that are shown again with its error. */
@@ -124,9 +153,12 @@ function hintFor(status: number, tail: string, full: boolean, step: Step): strin
 }
 
 /** WORKDIR: missing parents are made too; what is made belongs to the user. */
-async function makeDirectory(effect: Extract<Effect, { kind: "mkdir" }>, guest: Guest): Promise<void> {
+async function makeDirectory(effect: Extract<Effect, { kind: "mkdir" }>, destination: Destination): Promise<void> {
+	const { guest, root } = destination;
+	const path = effect.path.replace(/\/+$/, "") || "/";
+	const real = root === "" ? path : `${root}${(await destination.locate(path)).dest}`;
 	const result = await guest.capture({
-		argv: ["sh", "-c", MAKE_DIRECTORY, "sh", effect.path.replace(/\/+$/, "") || "/", await ownerOf(effect.user, guest)],
+		argv: ["sh", "-c", MAKE_DIRECTORY, "sh", real, await ownerOf(effect.user, destination)],
 	});
 	if (result.status === 0) return;
 	throw new NodebuildError({
@@ -157,8 +189,8 @@ while :; do
 done
 `;
 
-async function ownerOf(user: string, guest: Guest): Promise<string> {
+async function ownerOf(user: string, { guest, root }: Destination): Promise<string> {
 	if (user === "") return "0:0";
-	const { uid, gid } = await lookUpUser(guest, user);
+	const { uid, gid } = await lookUpUser(guest, user, root);
 	return `${uid}:${gid}`;
 }

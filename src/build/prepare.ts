@@ -11,12 +11,12 @@ import { parseText } from "../nodefile/index.ts";
 import { settingsOf } from "../nodefile/settings.ts";
 import { declaredNames, type PlanInput, type PlannedBase, type PlanWarning, planBuild } from "../plan/index.ts";
 import type { CopyRequest, Plan } from "../plan/types.ts";
-import { chainOf, requireSupported } from "./chain.ts";
+import { requireSupported } from "./supported.ts";
 import { requireSystemd } from "./systemd.ts";
 import { applyProfile } from "./profile.ts";
 import { CopyFinder } from "./copy-finder.ts";
 import { Linter } from "./linter.ts";
-import { type BuildOptions, DEFAULT_DISK_SIZE } from "./types.ts";
+import { type BuildOptions, DEFAULT_DISK_SIZE, type NamedContext } from "./types.ts";
 
 export interface RootDisk {
 	readonly kind: "bases" | "images";
@@ -64,6 +64,7 @@ export async function prepare(options: BuildOptions, store: Store, resolveRoot: 
 		prepareVersion: PREPARE_VERSION,
 		sealVersion: SEAL_VERSION,
 		labels: { ...profiled.labels, ...options.labels },
+		...(options.namedContexts === undefined ? {} : { namedContexts: imagesOf(options.namedContexts) }),
 		isParent: options.trail !== undefined,
 	};
 	const resolvers = {
@@ -75,7 +76,19 @@ export async function prepare(options: BuildOptions, store: Store, resolveRoot: 
 			for (const name of planned.args ?? []) args.add(name);
 			return planned;
 		},
-		copy: async (request: CopyRequest) => (await copies.find(request)).digest,
+		copy: async (request: CopyRequest, at: SourceLocation) => {
+			const disks: Digest[] = [];
+			for (const origin of request.origins) {
+				if (origin.kind !== "image") continue;
+				const { planned, ...root } = await resolveRoot(origin.ref, at);
+				roots.set(origin.ref, root);
+				disks.push(planned.digest);
+			}
+			const origins = request.origins.filter(({ kind }) => kind !== "image");
+			if (disks.length === 0) return (await copies.find(request)).digest;
+			const files = origins.length === 0 ? undefined : (await copies.find({ ...request, origins })).digest;
+			return digestOf({ disks, files });
+		},
 	};
 	const linter = new Linter(source, options.buildArgs);
 	const warn = (warnings: readonly PlanWarning[]): void => {
@@ -87,11 +100,16 @@ export async function prepare(options: BuildOptions, store: Store, resolveRoot: 
 	linter.finish();
 	const firstPlan = await planBuild({ ...input, warn: (warning) => warn(linter.planned(warning)) }, resolvers);
 	linter.finish();
-	requireSupported(chainOf(firstPlan, firstPlan.target));
+	requireSupported(firstPlan);
 	const epoch = await store.epochs.of(epochName(firstPlan), options.noCache);
 	const plan = epoch === undefined ? firstPlan : await planBuild({ ...input, epoch, warn: () => undefined }, resolvers);
 	await copies.save();
 	return { plan, roots, diskSize, args: [...args], copyOf: (request) => copies.find(request) };
+}
+
+/** For the plan: what stands for an image, by name; undefined for folders. */
+function imagesOf(contexts: ReadonlyMap<string, NamedContext>): ReadonlyMap<string, string | undefined> {
+	return new Map([...contexts].map(([name, context]) => [name, context.kind === "image" ? context.ref : undefined]));
 }
 
 const STAND_IN = digestOf("stand-in");
@@ -108,7 +126,7 @@ async function refuseEarly(input: Omit<PlanInput, "warn">): Promise<void> {
 			copy: async () => STAND_IN,
 		},
 	);
-	requireSupported(chainOf(plan, plan.target));
+	requireSupported(plan);
 }
 
 /** Builds that begin with the same step share an epoch: --no-cache starts a new one for them. */

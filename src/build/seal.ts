@@ -9,7 +9,7 @@ import type { Chain } from "./chain.ts";
 import { stageOf } from "./chain.ts";
 import { explainLoss } from "./loss.ts";
 import { type Running, startAt } from "./machines.ts";
-import type { StageContext } from "./stage.ts";
+import type { StageContext } from "./stage-context.ts";
 import { task } from "./task.ts";
 
 /** @throws NodebuildError SEAL_FAILED with what was found on the disk. */

@@ -15,15 +15,9 @@ import { explainLoss } from "./loss.ts";
 import { flatten, outgrown } from "./live.ts";
 import { takesLive } from "./live-mode.ts";
 import { type Running, start, startAt } from "./machines.ts";
-import type { Prepared, RootDisk } from "./prepare.ts";
+import { openSource } from "./sources.ts";
+import type { StageContext } from "./stage-context.ts";
 import type { BuildOptions } from "./types.ts";
-
-export interface StageContext {
-	readonly options: BuildOptions;
-	readonly store: Store;
-	readonly prepared: Prepared;
-	readonly root: RootDisk;
-}
 
 export interface StageResult {
 	readonly layer: Layer;
@@ -78,13 +72,16 @@ function lockStep(key: Digest, { store, options }: StageContext): Promise<Lock> 
 	return store.lock(`step:${key}`, {
 		signal: options.signal,
 		onWait: ({ pid }) =>
+			pid !== process.pid &&
 			options.emit({ type: "info", message: `another build (process ${pid}) is at the next step; waiting for it` }),
 	});
 }
 
-function announce(chain: Chain, done: number, { options }: StageContext): void {
+function announce(chain: Chain, done: number, { options, told }: StageContext): void {
 	const cached = new Set(chain.layered.slice(0, done));
 	for (const step of chain.steps) {
+		if (told.has(step)) continue;
+		if (cached.has(step) || step.effects.length === 0) told.add(step);
 		if (cached.has(step)) options.emit({ type: "step-cached", step });
 		else if (step.effects.length === 0) options.emit({ type: "step-config", step });
 	}
@@ -212,6 +209,7 @@ async function runStep(
 	const { emit, signal } = options;
 	const begun = performance.now();
 	const elapsed = (): number => Math.round(performance.now() - begun);
+	context.told.add(step);
 	emit({ type: "step-start", step });
 	try {
 		await executeStep(step, {
@@ -219,7 +217,9 @@ async function runStep(
 			disks: { folder: running.work.path, attach: (disk) => running.machine.attach(disk) },
 			signal,
 			onOutput: (stream, data) => emit({ type: "step-output", step, stream, data }),
+			onWarning: (message) => emit({ type: "warning", message, at: step.at }),
 			copyOf: (request) => prepared.copyOf(request),
+			openSource: (origin) => openSource(origin, running, context),
 		});
 		const run = elapsed();
 		// The layers below are in the store by now, or were not stored for a reason: a kill loses one finished step at most.

@@ -9,11 +9,17 @@ import type { GivenVariable } from "../profiles/types.ts";
 /** `auto`: where it pays and fits the quota; `always`: at every step; `never`: neither taken nor used. */
 export type LiveMode = "auto" | "always" | "never";
 
+export type NamedContext =
+	| { readonly kind: "folder"; readonly path: string }
+	| { readonly kind: "image"; readonly ref: string };
+
 export interface BuildOptions {
 	/** Path as the user wrote it. */
 	readonly nodefile: string;
 	/** Folder that COPY takes files from. */
 	readonly context: string;
+	/** By the name of a further context (--build-context): a folder, absolute, or what FROM would be given. */
+	readonly namedContexts?: ReadonlyMap<string, NamedContext>;
 	readonly tags: readonly string[];
 	readonly buildArgs: Readonly<Record<string, string>>;
 	/** Of --var-file, in order; less than `buildArgs`. */

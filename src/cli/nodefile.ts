@@ -8,6 +8,7 @@ import type { Emit } from "../events.ts";
 import { nearest } from "../layers/reference.ts";
 import type { OutputRequest } from "../output/types.ts";
 import { addMachineOptions, collect, homeOf, hostPlatform, type MachineFlags, machineOf } from "./context.ts";
+import { namedContext, type NamedContextOption, parseBuildContext } from "./build-context.ts";
 import type { Io } from "./io.ts";
 import { readVariables } from "./variables.ts";
 import { parseDiskSize, parseKeyValue, parsePlatform } from "./parse.ts";
@@ -20,6 +21,7 @@ export interface NodefileFlags extends MachineFlags {
 	readonly buildArg?: readonly (Pair | undefined)[];
 	readonly varFile?: readonly string[];
 	readonly label?: readonly (Pair | undefined)[];
+	readonly buildContext?: readonly NamedContextOption[];
 	readonly target?: string;
 	readonly cache: boolean;
 	readonly diskSize?: number;
@@ -36,6 +38,7 @@ export function addNodefileOptions(command: Command, io: Io): Command {
 		.option("-f, --file <nodefile>", "the Nodefile (default: Nodefile in the context)")
 		.option("--build-arg <name=value>", "value of an ARG; a bare name takes it from the environment", collect(pair))
 		.option("--var-file <file>", "JSON file of variables, as image-builder has them; later ones win", collect(String))
+		.option("--build-context <name=value>", "further context: a folder, an image or a base", collect(parseBuildContext))
 		.option("--target <stage>", "stage to build, by name or number (default: the last)")
 		.option("--no-cache", "use no layer of an earlier build")
 		.option("--label <name=value>", "label on the image", collect(pair))
@@ -64,6 +67,7 @@ export function nodefileOptions(
 ): BuildOptions {
 	return {
 		...locate(flags.file, context, io.cwd),
+		...contextsOf(flags.buildContext, io.cwd),
 		tags: build.tags ?? [],
 		buildArgs: fromPairs(flags.buildArg),
 		variables: readVariables(flags.varFile ?? [], io),
@@ -84,6 +88,11 @@ export function nodefileOptions(
 		signal: io.signal,
 		emit,
 	};
+}
+
+function contextsOf(given: NodefileFlags["buildContext"], cwd: string): Pick<BuildOptions, "namedContexts"> {
+	if (given === undefined) return {};
+	return { namedContexts: new Map(given.map((option) => [option[0], namedContext(option, cwd)])) };
 }
 
 function fromPairs(pairs: readonly (Pair | undefined)[] = []): Readonly<Record<string, string>> {

@@ -20,7 +20,7 @@ export async function readAccounts(guest: Pick<Guest, "script">, root = ""): Pro
 }
 
 /** `user[:group]` as USER has it. @throws NodebuildError STEP_FAILED for a name that the guest does not have. */
-export async function lookUpUser(guest: Pick<Guest, "script">, spec: string): Promise<ResolvedUser> {
-	const { passwd, group } = await readAccounts(guest);
+export async function lookUpUser(guest: Pick<Guest, "script">, spec: string, root = ""): Promise<ResolvedUser> {
+	const { passwd, group } = await readAccounts(guest, root);
 	return resolveUser(spec, passwd, group);
 }

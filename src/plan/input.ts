@@ -32,8 +32,11 @@ export interface PlanInput {
 	readonly sealVersion: number;
 	/** Changes the keys of all steps, not those of booted bases: a build without cache starts a new epoch. */
 	readonly epoch?: string;
-	/** Names given with --build-context; they take precedence over stages and images of that name. */
-	readonly namedContexts?: ReadonlySet<string>;
+	/**
+	 * Names given with --build-context, before stages and images of that name: the image that is meant instead, or
+	 * undefined for a folder.
+	 */
+	readonly namedContexts?: ReadonlyMap<string, string | undefined>;
 	/** Labels of the command line, set last on the target. */
 	readonly labels?: Readonly<Record<string, string>>;
 	/** Another Nodefile is FROM this one: build arguments that it does not declare are for that one. */

@@ -43,7 +43,10 @@ function mountSource(mount: MountSpec, scope: SourceScope): Source | undefined {
 function namedSource(from: string, { input, names }: SourceScope): Source {
 	const lower = from.toLowerCase();
 	const context = [from, lower].find((name) => input.namedContexts?.has(name));
-	if (context !== undefined) return { kind: "named-context", name: context };
+	if (context !== undefined) {
+		const ref = input.namedContexts?.get(context);
+		return ref === undefined ? { kind: "named-context", name: context } : { kind: "image", ref };
+	}
 	const stage = names.get(lower);
 	return stage === undefined ? { kind: "image", ref: from } : { kind: "stage", stage };
 }

@@ -105,8 +105,9 @@ function stageHeader(stage: Stage, input: PlanInput, globals: Env, names: StageN
 }
 
 function baseOf(ref: string, input: PlanInput, names: StageNames, at: SourceLocation): StageBase {
+	if (input.namedContexts?.has(ref) === true) return contextBase(ref, input.namedContexts.get(ref), at);
 	const stage = names.get(ref);
-	if (stage !== undefined && !input.namedContexts?.has(ref)) return { kind: "stage", stage };
+	if (stage !== undefined) return { kind: "stage", stage };
 	if (ref === "scratch") return { kind: "scratch" };
 	// Stage names are lower-cased where they are defined, not where FROM uses them.
 	if (names.has(ref.toLowerCase()))
@@ -117,6 +118,16 @@ function baseOf(ref: string, input: PlanInput, names: StageNames, at: SourceLoca
 			at,
 		});
 	return { kind: "image", ref };
+}
+
+function contextBase(name: string, image: string | undefined, at: SourceLocation): StageBase {
+	if (image !== undefined) return { kind: "image", ref: image };
+	throw new NodebuildError({
+		code: "NODEFILE_INVALID",
+		message: `expected --build-context ${name} to be an image, since a stage is FROM it, got a folder`,
+		hint: `A folder does not boot: give --build-context ${name}=<image or base>, or copy from it with COPY --from=${name}.`,
+		at,
+	});
 }
 
 function platformOf(from: FromInstruction, expansion: Expansion, input: PlanInput): string {

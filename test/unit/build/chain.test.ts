@@ -1,6 +1,5 @@
-import { describe, expect, test } from "vitest";
-import { type Chain, chainOf, requireSupported, stageOf } from "../../../src/build/chain.ts";
-import { NodebuildError } from "../../../src/errors.ts";
+import { expect, test } from "vitest";
+import { type Chain, ancestorsOf, chainOf, nameOf, stageOf, stagesOf } from "../../../src/build/chain.ts";
 import { planText } from "../plan/support.ts";
 
 async function chain(text: string): Promise<Chain> {
@@ -30,26 +29,13 @@ test("a stage that the plan does not have is a defect", async () => {
 	expect(() => stageOf(plan, 5)).toThrow(expect.objectContaining({ code: "INTERNAL" }));
 });
 
-describe("what cannot be built is refused at its line", () => {
-	test.each([
-		["FROM debian:12\nRUN a\nRUN --mount=type=cache,target=/c b", "RUN --mount=type=cache", 3],
-		["FROM debian:12 AS a\nFROM debian:12\nCOPY --from=a /x /y", "COPY --from another stage", 3],
-		["FROM debian:12\nADD https://example.org/x /x", "ADD of a remote address", 2],
-		["FROM scratch\nCOPY a /", "FROM scratch", 2],
-	])("%j", async (text, what, line) => {
-		const found = await chain(text);
-		const refuse = (): void => requireSupported(found);
-		expect(refuse).toThrow(NodebuildError);
-		expect(refuse).toThrow(
-			expect.objectContaining({
-				code: "UNSUPPORTED",
-				message: expect.stringContaining(what),
-				at: expect.objectContaining({ line }),
-			}),
-		);
-	});
-
-	test("and what can be built is not", async () => {
-		requireSupported(await chain("FROM debian:12\nCOPY a b /c/\nCOPY <<X /x\ntext\nX\nRUN <<Y\necho\nY\nWORKDIR /w"));
-	});
+test("a step knows the stages that it copies from and mounts, a stage those that it is FROM", async () => {
+	const { plan } = await planText(
+		"FROM debian:12 AS a\nFROM debian:12 AS b\nFROM a AS c\nFROM c\n" +
+			"COPY --from=a /x /y\nRUN --mount=from=b,target=/m --mount=type=cache,target=/c x\nRUN y",
+	);
+	const { steps } = stageOf(plan, plan.target);
+	expect(steps.map(stagesOf)).toEqual([[0], [1], []]);
+	expect(ancestorsOf(plan, plan.target)).toEqual([2, 0]);
+	expect(plan.stages.map(nameOf)).toEqual(['stage "a"', 'stage "b"', 'stage "c"', "stage 3"]);
 });

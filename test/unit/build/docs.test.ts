@@ -1,7 +1,7 @@
 /** docs/nodefile.md and the examples in README.md are held against the parser, the planner and what can be built. */
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { chainOf, requireSupported } from "../../../src/build/chain.ts";
+import { requireSupported } from "../../../src/build/supported.ts";
 import { digestOf } from "../../../src/digest.ts";
 import { NodebuildError } from "../../../src/errors.ts";
 import { entrypointUnit } from "../../../src/image/systemd.ts";
@@ -61,7 +61,7 @@ async function planExample({ text, file }: Block): Promise<{ plan: Plan; warning
 		},
 		resolvers,
 	);
-	requireSupported(chainOf(plan, plan.target));
+	requireSupported(plan);
 	return { plan, warnings };
 }
 

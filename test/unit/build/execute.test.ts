@@ -48,6 +48,8 @@ async function execute(step: Step, rule?: (options: ExecOptions) => Partial<Capt
 		guest,
 		signal: new AbortController().signal,
 		onOutput: (stream, data) => output.push(`${stream}: ${Buffer.from(data).toString()}`),
+		onWarning: (message) => output.push(message),
+		openSource: () => Promise.reject(new Error("no disk")),
 		copyOf: async () => inlineCopy({ name: "f", content: "text" }, 0),
 	});
 	return { guest, output };

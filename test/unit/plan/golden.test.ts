@@ -20,7 +20,9 @@ async function outcome(text: string, { namedContexts, ...options }: Golden["opti
 	try {
 		const { plan, warnings } = await planText(text, {
 			...options,
-			...(namedContexts === undefined ? {} : { namedContexts: new Set(namedContexts) }),
+			...(namedContexts === undefined
+				? {}
+				: { namedContexts: new Map(namedContexts.map((name) => [name, undefined])) }),
 		});
 		return { warnings, plan: planToJson(plan) };
 	} catch (error) {

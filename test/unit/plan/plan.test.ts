@@ -192,11 +192,26 @@ describe("COPY and ADD", () => {
 
 	it("take a named context before a stage of that name", async () => {
 		const text = `FROM debian:12 AS src\nFROM debian:12\nCOPY --from=SRC /x /\n`;
-		const { plan } = await planText(text, { namedContexts: new Set(["src"]) });
+		const { plan } = await planText(text, { namedContexts: new Map([["src", undefined]]) });
 		expect(requestOf(plan.stages.at(-1)?.steps[0]).origins).toEqual([
 			{ kind: "named-context", name: "src", paths: ["/x"] },
 		]);
 		expect(plan.stages).toHaveLength(1);
+	});
+
+	it("take the image that a named context stands for, in FROM too; a folder does not boot", async () => {
+		const namedContexts = new Map([
+			["src", "debian:13"],
+			["dir", undefined],
+		]);
+		const text = `FROM debian:12 AS src\nFROM src\nCOPY --from=src /x /\n`;
+		const { plan } = await planText(text, { namedContexts });
+		expect(plan.stages.map(({ root }) => root)).toEqual([expect.objectContaining({ kind: "base", ref: "debian:13" })]);
+		expect(requestOf(plan.stages[0]?.steps[0]).origins).toEqual([{ kind: "image", ref: "debian:13", paths: ["/x"] }]);
+		await expect(planText("FROM debian:12\nFROM dir\n", { namedContexts })).rejects.toMatchObject({
+			code: "NODEFILE_INVALID",
+			at: { line: 2 },
+		});
 	});
 
 	it("know git addresses from URLs and paths", async () => {
