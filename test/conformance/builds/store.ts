@@ -1,0 +1,119 @@
+/** Stores for the cases: each begins with the base that has booted once, and nothing of another case stays in it. */
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cpus, tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { builtinMap } from "../../../src/bases/map.ts";
+import { buildUnsealed } from "../../../src/build/build.ts";
+import type { BuildOptions } from "../../../src/build/types.ts";
+import type { BuildEvent } from "../../../src/events.ts";
+
+const run = promisify(execFile);
+
+/** The base of the tests, and the names that the recorded cases call their own by. */
+const BASE = "debian:12";
+const NAMES = ["nb-base:bookworm", "busybox:latest", "busybox:1.31"];
+
+export interface Ground {
+	/** Folder of the prepared store. */
+	readonly home: string;
+	/** A base map in which the cases' names mean our base. */
+	readonly baseMap: string;
+	remove(): Promise<void>;
+}
+
+/** A store in which the base has booted, with its live state: $NODEBUILD_E2E_HOME, or one of our own. */
+export async function prepareGround(signal: AbortSignal): Promise<Ground> {
+	const work = await mkdtemp(join(tmpdir(), "nodebuild-builds-"));
+	const given = process.env.NODEBUILD_E2E_HOME ?? "";
+	const home = given === "" ? join(work, "home") : resolve(given);
+	const baseMap = join(work, "map.json");
+	const entry = builtinMap().bases[BASE];
+	if (entry === undefined) throw new Error(`expected ${BASE} in the base map, got ${Object.keys(builtinMap().bases)}`);
+	const aliased = { ...entry, aliases: [...entry.aliases, ...NAMES] };
+	await writeFile(baseMap, JSON.stringify({ version: 1, bases: { [BASE]: aliased } }));
+	const remove = (): Promise<void> => rm(work, { recursive: true, force: true });
+	try {
+		// The first build boots the base, unless the store's machine has booted already; the second finds its state.
+		const tries = [{ home }, { home }, { home: join(work, "beside") }, { home: join(work, "beside") }];
+		for (const store of tries) {
+			if (!existsSync(store.home) && existsSync(join(home, "bases"))) await beside(home, store.home);
+			if (await resumes({ ...store, baseMap }, work, signal)) return { ...store, baseMap, remove };
+		}
+		throw new Error("expected this host to resume a machine's live state; without one a case takes a minute");
+	} catch (error) {
+		await remove();
+		throw error;
+	}
+}
+
+/** A store with the same bases and nothing else: for when the machine of this one was booted without a live state. */
+async function beside(home: string, own: string): Promise<void> {
+	await mkdir(own);
+	await run("cp", ["-a", `${home}/bases`, own]);
+}
+
+/** Whether a build on the base resumes a machine, where it would boot one otherwise. */
+async function resumes(store: Pick<Ground, "home" | "baseMap">, work: string, signal: AbortSignal): Promise<boolean> {
+	const nodefile = join(work, "Nodefile");
+	await writeFile(nodefile, `FROM ${BASE}\nRUN true\n`);
+	let resumed = false;
+	const emit = (event: BuildEvent): void => {
+		if (event.type === "task-start") resumed = event.title.startsWith("resume ");
+	};
+	const options = optionsFor(store, { nodefile, context: work, signal, emit });
+	await buildUnsealed(options, async () => undefined);
+	return resumed;
+}
+
+/** Options as of a command line that says no more than what to build. */
+export function optionsFor(
+	{ home, baseMap }: Pick<Ground, "home" | "baseMap">,
+	build: Pick<BuildOptions, "nodefile" | "context" | "signal"> & Partial<BuildOptions>,
+): BuildOptions {
+	return {
+		tags: [],
+		buildArgs: {},
+		noCache: true,
+		outputs: [],
+		diskSize: 10 * 2 ** 30,
+		memory: 1024,
+		cpus: Math.min(cpus().length, 4),
+		baseMaps: [baseMap],
+		offline: false,
+		labels: {},
+		verify: false,
+		shellOnError: false,
+		live: "auto",
+		home,
+		platform: "linux/amd64",
+		emit: () => undefined,
+		...build,
+	};
+}
+
+export interface CaseStore {
+	readonly home: string;
+	readonly baseMap: string;
+	/** Take away what a case left. */
+	reset(): Promise<void>;
+	remove(): Promise<void>;
+}
+
+/** A store of its own with the files of the prepared one, which are never written again: links, not copies. */
+export async function caseStore({ home, baseMap }: Ground): Promise<CaseStore> {
+	const own = await mkdtemp(`${home}-case-`);
+	const remove = (): Promise<void> => rm(own, { recursive: true, force: true });
+	const reset = async (): Promise<void> => {
+		await remove();
+		await run("cp", ["-a", "--link", home, own]);
+		for (const folder of ["locks", "tmp"]) {
+			await rm(join(own, folder), { recursive: true });
+			await mkdir(join(own, folder), { mode: 0o700 });
+		}
+	};
+	await reset();
+	return { home: own, baseMap, reset, remove };
+}
