@@ -72,6 +72,12 @@ export const TOOLS = [
 		packages: { debian: "gpgv", fedora: "gnupg2", rhel: "gnupg2" },
 	},
 	{
+		probe: "getfattr",
+		use: "reads the extended attributes of the files that COPY takes",
+		need: "start",
+		packages: { debian: "attr", fedora: "attr", rhel: "attr" },
+	},
+	{
 		probe: "zstd",
 		use: "compresses what is cold in the store",
 		need: "start",

@@ -1,13 +1,15 @@
 /** COPY and ADD in a guest: where things land is decided there, the files go over as one tar stream. */
 import { buffer } from "node:stream/consumers";
 import { Readable } from "node:stream";
-import { contentStream, copyStream, parseChmod, planLayout, type ResolvedCopy } from "../context/index.ts";
+import { copyStream, parseChmod, planLayout, type ResolvedCopy } from "../context/index.ts";
 import { NodebuildError } from "../errors.ts";
 import type { CopyRequest } from "../plan/types.ts";
-import { type Destination, makeDirectories, resolveOwner } from "./destination.ts";
+import { CLASH, type CopyPlan, clashAmongSources, prepareScript } from "./copy-script.ts";
+import { type Destination, resolveOwner } from "./destination.ts";
 import { type Extraction, extractArchive } from "./transport.ts";
+import { unpackArchive } from "./unpack.ts";
 
-/** @throws NodebuildError COPY_FAILED with what the guest's tar said, GUEST_DISK_FULL. */
+/** @throws NodebuildError COPY_FAILED for what stands in the way or what the guest's tar said, GUEST_DISK_FULL. */
 export async function copyIntoGuest(
 	destination: Destination,
 	request: CopyRequest,
@@ -16,34 +18,50 @@ export async function copyIntoGuest(
 ): Promise<void> {
 	const { guest, root } = destination;
 	const owner = (await resolveOwner(destination, request.chown)) ?? { uid: 0, gid: 0 };
-	const target = await destination.locate(request.dest);
+	// BuildKit makes no layer of its own where modes are set, so there --link is an ordinary copy.
+	const link = request.link && request.chmod === undefined;
+	const target = link ? { dest: request.dest, destIsDirectory: false } : await destination.locate(request.dest);
 	const placement = planLayout(copy, target);
 	const mode = request.chmod === undefined ? undefined : parseChmod(request.chmod);
-	await makeDirectories(destination, placement.createdParents, owner);
 	const layout = { targets: placement.targets, ...owner, ...(mode === undefined ? {} : { mode }) };
-	// Existing directories keep their mode and owner, and a symlink to a directory stays one.
-	const tar = [
-		"tar",
-		"-x",
-		"-p",
-		"-C",
-		`${root}/`,
-		"--numeric-owner",
-		"--no-overwrite-dir",
-		"--keep-directory-symlink",
-	];
+	await prepare(guest, { copy, placement, layout, link, root }, request);
 	const common = { guest, disks: destination.disks, signal };
-	await extract({ ...common, tar, bytes: archiveSize(copy), open: () => copyStream(copy, layout) }, request);
-	for (const [index, source] of copy.sources.entries()) {
-		const entry = source.entries[0];
-		const into = placement.targets[index];
-		if (source.archive === undefined || entry === undefined || into === undefined) continue;
-		const flags = { none: [], gzip: ["-z"], bzip2: ["-j"], xz: ["-J"], zstd: ["--zstd"] }[source.archive];
-		const unpack = ["tar", "-x", "-p", ...flags, "-C", `${root}${into}`, "--numeric-owner", "--keep-directory-symlink"];
-		// A disk ends in whole sectors, which some programs take for damage behind compressed data.
-		const bytes = source.archive === "none" ? entry.size : 0;
-		await extract({ ...common, tar: unpack, bytes, open: () => contentStream(entry) }, request);
+	if (copy.sources.some(({ archive }) => archive === undefined)) {
+		const tar = tarInto(`${root}/`, hasXattrs(copy));
+		await extract({ ...common, tar, bytes: archiveSize(copy), open: () => copyStream(copy, layout) }, request);
 	}
+	for (const [index, source] of copy.sources.entries()) {
+		const into = placement.targets[index];
+		if (source.archive === undefined || into === undefined) continue;
+		const directory = `${root}${into}`;
+		await unpackArchive({ guest, source, into: directory }, ({ open, bytes, harmless }) =>
+			extract({ ...common, tar: tarInto(directory, true, harmless), bytes, open }, request),
+		);
+	}
+}
+
+function hasXattrs(copy: ResolvedCopy): boolean {
+	return copy.sources.some(({ entries }) => entries.some(({ xattrs }) => xattrs !== undefined));
+}
+
+/**
+ * Where names are ours or looked at, tar need not distrust them: it would make symlinks last, over files of that name.
+ * Without attributes, a tar that has no options for them will do.
+ */
+function tarInto(directory: string, xattrs: boolean, harmless = true): readonly string[] {
+	const more = [...(harmless ? ["-P"] : []), ...(xattrs ? ["--xattrs", "--xattrs-include=*"] : [])];
+	return ["tar", "-x", "-p", ...more, "-C", directory, "--numeric-owner"];
+}
+
+async function prepare(guest: Destination["guest"], plan: CopyPlan, request: CopyRequest): Promise<void> {
+	const among = plan.link ? undefined : clashAmongSources(plan);
+	const answer = among === undefined ? await guest.script(prepareScript(plan)) : CLASH + among;
+	if (!answer.startsWith(CLASH)) return;
+	throw new NodebuildError({
+		code: "COPY_FAILED",
+		message: answer.slice(CLASH.length).replace(plan.root, ""),
+		hint: `a directory and something else meet below ${request.dest}: remove one in an earlier step, or copy to another place`,
+	});
 }
 
 /** Roughly: with a header for each entry, and its padding. */

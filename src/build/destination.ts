@@ -3,7 +3,7 @@ import type { Destination as Located } from "../context/index.ts";
 import { readAccounts } from "../guest/accounts.ts";
 import { quote } from "../guest/command.ts";
 import type { Guest } from "../guest/types.ts";
-import { resolveUser } from "../guest/users.ts";
+import { resolveOwnerIds } from "../guest/users.ts";
 import { inAccess } from "./access.ts";
 import { SourceTree } from "./source-tree.ts";
 import type { DiskPort } from "./transport.ts";
@@ -51,16 +51,14 @@ export function treeDestination(guest: Guest, root: string): Destination {
 	return { guest: inAccess(guest), root, reach: "access", locate };
 }
 
-/** Undefined without --chown. @throws NodebuildError STEP_FAILED for a name that the tree does not have. */
+/** Undefined without --chown. @throws NodebuildError STEP_FAILED for an id that is too large. */
 export async function resolveOwner(
 	{ guest, root }: Destination,
 	chown: string | undefined,
 ): Promise<Owner | undefined> {
 	if (chown === undefined) return undefined;
 	const { passwd, group } = await readAccounts(guest, root);
-	const { uid, gid } = resolveUser(chown, passwd, group);
-	// BuildKit: a number without a group owns as user and group, whether or not an entry has it.
-	return { uid, gid: /^\d+:?$/.test(chown) ? uid : gid };
+	return resolveOwnerIds(chown, passwd, group);
 }
 
 /** Directories of the tree, parents first; those that exist stay as they are. */

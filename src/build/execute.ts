@@ -2,9 +2,10 @@
 import type { ResolvedCopy } from "../context/index.ts";
 import { NodebuildError } from "../errors.ts";
 import type { Stream } from "../events.ts";
-import { lookUpUser } from "../guest/accounts.ts";
+import { readAccounts } from "../guest/accounts.ts";
 import { quote } from "../guest/command.ts";
 import type { Guest } from "../guest/types.ts";
+import { resolveOwnerIds } from "../guest/users.ts";
 import type { CopyOrigin, CopyRequest, Effect, Step } from "../plan/types.ts";
 import { copyFromDisk } from "./copy-from.ts";
 import { copyIntoGuest } from "./copy.ts";
@@ -191,6 +192,7 @@ done
 
 async function ownerOf(user: string, { guest, root }: Destination): Promise<string> {
 	if (user === "") return "0:0";
-	const { uid, gid } = await lookUpUser(guest, user, root);
+	const { passwd, group } = await readAccounts(guest, root);
+	const { uid, gid } = resolveOwnerIds(user, passwd, group);
 	return `${uid}:${gid}`;
 }

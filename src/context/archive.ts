@@ -1,14 +1,18 @@
 /**
  * Which files ADD unpacks: tar archives, plain or compressed, told by their content as in BuildKit
- * (solver/llbsolver/file/unpack.go). Unpacking is the guest's work.
+ * (solver/llbsolver/file/unpack.go). The host decompresses them, so the guest needs no more than tar.
  */
 import { closeSync, openSync, readSync } from "node:fs";
-import { constants, gunzipSync } from "node:zlib";
-import { run } from "../system/process.ts";
+import { pipeline, type Readable } from "node:stream";
+import { constants, createGunzip, gunzipSync } from "node:zlib";
+import { messageOf, NodebuildError } from "../errors.ts";
+import { run, startFilter } from "../system/process.ts";
+import { contentStream } from "./content.ts";
 import { unreadable } from "./scan.ts";
-import type { ArchiveCompression } from "./types.ts";
+import { TAR_BLOCK } from "./tar.ts";
+import { isTarHeader } from "./tar-read.ts";
+import type { ArchiveCompression, CopySource } from "./types.ts";
 
-const BLOCK = 512;
 /** Enough compressed bytes for the first block of any archive. */
 const HEAD = 64 * 1024;
 
@@ -36,6 +40,33 @@ export async function archiveKind(file: string, name: string): Promise<ArchiveCo
 	return isTarHeader(block) ? compression.name : undefined;
 }
 
+/** The archive of a source, decompressed. It fails with NodebuildError COPY_FAILED when that cannot be done. */
+export async function* archiveStream(source: CopySource): AsyncGenerator<Uint8Array> {
+	const [entry] = source.entries;
+	if (entry === undefined || source.archive === undefined) throw new Error(`${source.name} is no archive`);
+	try {
+		yield* decompressed(contentStream(entry), source.archive);
+	} catch (error) {
+		if (error instanceof NodebuildError) throw error;
+		throw new NodebuildError({
+			code: "COPY_FAILED",
+			message: `the archive ${source.name} cannot be decompressed: ${messageOf(error)}`,
+			hint: `test it with ${source.archive === "none" ? "tar -t" : `${source.archive} -t`}; ADD --unpack=false copies it as it is`,
+			cause: error,
+		});
+	}
+}
+
+function decompressed(content: Readable, compression: ArchiveCompression): AsyncIterable<Uint8Array> {
+	if (compression === "none") return content;
+	const tool = COMPRESSIONS.find(({ name }) => name === compression)?.tool;
+	if (tool !== undefined) return startFilter(tool.file, ["-dc"], content, { package: tool.package });
+	const gunzip = createGunzip();
+	// What fails is told by the stream that is read.
+	pipeline(content, gunzip, () => undefined);
+	return gunzip;
+}
+
 function readHead(file: string, name: string): Buffer {
 	try {
 		const fd = openSync(file, "r");
@@ -50,19 +81,6 @@ function readHead(file: string, name: string): Buffer {
 	}
 }
 
-/** A header whose checksum is right (unsigned, or signed as some old writers did it), as Go's archive/tar wants it. */
-export function isTarHeader(block: Uint8Array): boolean {
-	if (block.length < BLOCK) return false;
-	const field = Buffer.from(block.subarray(148, 156)).toString("latin1");
-	const match = /^[ \0]*([0-7]+)[ \0]*$/.exec(field);
-	if (match === null) return false;
-	const bytes = Array.from(block.subarray(0, BLOCK), (byte, i) => (i >= 148 && i < 156 ? 0x20 : byte));
-	const unsigned = bytes.reduce((sum, byte) => sum + byte, 0);
-	const signed = bytes.reduce((sum, byte) => sum + (byte > 127 ? byte - 256 : byte), 0);
-	const expected = Number.parseInt(match[1] ?? "", 8);
-	return expected === unsigned || expected === signed;
-}
-
 function gunzipHead(head: Buffer): Uint8Array {
 	try {
 		return gunzipSync(head, { finishFlush: constants.Z_SYNC_FLUSH });
@@ -75,7 +93,7 @@ function gunzipHead(head: Buffer): Uint8Array {
 async function decompressHead(tool: NonNullable<Compression["tool"]>, file: string): Promise<Uint8Array> {
 	await run(tool.file, ["--version"], { package: tool.package });
 	// The pipe to head and od bounds what is decompressed, and brings the bytes over as text.
-	const script = `"$1" -dc <"$2" 2>/dev/null | head -c ${BLOCK} | od -An -v -tx1`;
+	const script = `"$1" -dc <"$2" 2>/dev/null | head -c ${TAR_BLOCK} | od -An -v -tx1`;
 	const result = await run("sh", ["-c", script, "sh", tool.file, file]);
 	return Buffer.from(result.stdout.replaceAll(/\s/g, ""), "hex");
 }

@@ -6,8 +6,9 @@
 import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Digest } from "../digest.ts";
+import type { Xattrs } from "./types.ts";
 
-const VERSION = 2;
+const VERSION = 3;
 
 /** The file: one line of JSON. Entries that are not to be believed are not in it. */
 interface Stored {
@@ -15,12 +16,17 @@ interface Stored {
 	readonly root: string;
 	/** Path, entry, path, entry: flat, because that is parsed fastest. */
 	readonly entries: readonly string[];
+	/** Extended attributes of those of the entries that have any; undefined: they could not be read. */
+	readonly xattrs?: Readonly<Record<string, Xattrs>>;
 }
 
 /** `stamp hex`, by path. */
 type Entries = Map<string, string>;
 /** Of a blank and the digits of a digest. */
 const DIGEST_LENGTH = 65;
+/** Stands where a directory's content digest would. */
+const NO_CONTENT: Digest = `sha256:${"0".repeat(64)}`;
+const NO_XATTRS: Xattrs = {};
 
 export class StatCache {
 	readonly #file: string;
@@ -29,13 +35,17 @@ export class StatCache {
 	readonly #since: bigint;
 	readonly #known: Entries;
 	readonly #seen: Entries = new Map();
+	readonly #knownXattrs: Readonly<Record<string, Xattrs>> | undefined;
+	readonly #seenXattrs = new Map<string, Xattrs>();
 	#changed = false;
 
 	private constructor(file: string, root: string, since: bigint) {
 		this.#file = file;
 		this.#root = root;
 		this.#since = since;
-		this.#known = load(file, root) ?? new Map();
+		const loaded = load(file, root);
+		this.#known = loaded?.entries ?? new Map();
+		this.#knownXattrs = loaded?.xattrs;
 	}
 
 	/** A cache that is missing, damaged, of another root or version is an empty one. Undefined: no place to write it. */
@@ -56,19 +66,44 @@ export class StatCache {
 		this.#changed = true;
 	}
 
+	/** Extended attributes of a file or directory, perhaps none; undefined: not known. */
+	xattrs(path: string, stamp: string): Xattrs | undefined {
+		if (this.#seenXattrs.has(path)) return this.#seenXattrs.get(path);
+		if (this.#knownXattrs === undefined || this.get(path, stamp) === undefined) return undefined;
+		return this.#knownXattrs[path] ?? NO_XATTRS;
+	}
+
+	/** A file's digest is set before. */
+	setXattrs(path: string, stamp: string, xattrs: Xattrs): void {
+		if (!this.#seen.has(path)) this.set(path, stamp, NO_CONTENT);
+		this.#seenXattrs.set(path, xattrs);
+		this.#changed = true;
+	}
+
 	/** Atomically; a cache that cannot be written is only slow, so that is no error. */
 	save(): void {
 		if (!this.#changed) return;
-		const unseen = [...this.#known].filter(([path]) => !this.#seen.has(path));
+		// Entries from before getfattr was there say nothing of attributes.
+		const lacking = this.#knownXattrs === undefined && this.#seenXattrs.size > 0;
+		const unseen = lacking ? [] : [...this.#known].filter(([path]) => !this.#seen.has(path));
 		// Files that this build did not look at stay known, unless most of the cache is of that kind.
 		const kept = unseen.length > this.#seen.size + 1000 ? [] : unseen;
 		const seen = [...this.#seen].filter(([, entry]) => !isRacy(entry, this.#since));
-		const stored: Stored = { version: VERSION, root: this.#root, entries: [...kept, ...seen].flat() };
+		const entries = [...kept, ...seen].flat();
+		const stored: Stored = { version: VERSION, root: this.#root, entries, ...this.#allXattrs() };
 		this.#changed = !writeAtomically(this.#file, JSON.stringify(stored));
+	}
+
+	#allXattrs(): Pick<Stored, "xattrs"> {
+		if (this.#knownXattrs === undefined && this.#seenXattrs.size === 0) return {};
+		const all = new Map([...Object.entries(this.#knownXattrs ?? {}), ...this.#seenXattrs]);
+		return { xattrs: Object.fromEntries([...all].filter(([, xattrs]) => Object.keys(xattrs).length > 0)) };
 	}
 }
 
-function load(file: string, root: string): Entries | undefined {
+type Loaded = { readonly entries: Entries } & Pick<Stored, "xattrs">;
+
+function load(file: string, root: string): Loaded | undefined {
 	try {
 		const stored: Partial<Stored> | null = JSON.parse(readFileSync(file, "utf8"));
 		if (stored?.version !== VERSION || stored.root !== root || !Array.isArray(stored.entries)) return undefined;
@@ -76,7 +111,7 @@ function load(file: string, root: string): Entries | undefined {
 		for (let i = 0; i + 1 < stored.entries.length; i += 2) {
 			entries.set(String(stored.entries[i]), String(stored.entries[i + 1]));
 		}
-		return entries;
+		return { entries, ...(stored.xattrs === undefined ? {} : { xattrs: stored.xattrs }) };
 	} catch {
 		// Whatever is wrong with it: contents are read again, which is right, only slower.
 		return undefined;

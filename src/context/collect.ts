@@ -21,7 +21,7 @@ export interface FoundEntry {
 
 /**
  * List what a source puts into the guest: parents first, sorted by name in each directory.
- * @throws NodebuildError CONTEXT_INVALID for sockets, pipes and devices.
+ * @throws NodebuildError CONTEXT_INVALID for sockets and devices.
  */
 export async function collect(tree: FileTree, source: TreeNode, filter: Filter): Promise<readonly FoundEntry[]> {
 	const walk = new Walk(tree, filter);
@@ -62,11 +62,11 @@ class Walk {
 	}
 
 	add(node: TreeNode, path: string): void {
-		for (const parent of this.#pending.splice(0)) this.#push(parent.node, parent.path);
+		for (const parent of this.#pending.splice(0)) this.#push(parent.node, parent.path, true);
 		this.#push(node, path);
 	}
 
-	#push(node: TreeNode, path: string): void {
+	#push(node: TreeNode, path: string, passage = false): void {
 		const { type } = node;
 		if (type === "special") throw refused(node);
 		const { mode, size, mtime, stamp } = node;
@@ -74,6 +74,7 @@ class Walk {
 		if (type === "symlink") entry.linkTarget = this.#tree.linkTarget(node);
 		const hardLink = this.#linkedTo(node, path);
 		if (hardLink !== undefined) entry.hardLink = hardLink;
+		if (passage) entry.passage = true;
 		this.found.push({ node, entry });
 	}
 
@@ -88,7 +89,7 @@ class Walk {
 function refused(node: TreeNode): NodebuildError {
 	return new NodebuildError({
 		code: "CONTEXT_INVALID",
-		message: `expected a file, directory or symlink, got ${node.special ?? "a special file"}: ${node.path}`,
+		message: `expected a file, directory, symlink or named pipe, got ${node.special ?? "a special file"}: ${node.path}`,
 		hint: `remove it, or name it in the ignore file: /${node.path}`,
 	});
 }

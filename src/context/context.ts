@@ -20,7 +20,7 @@ export interface ContextOptions {
 
 /**
  * A directory whose files COPY and ADD may take; owners are not read, the files are copied as 0:0 unless said otherwise,
- * as BuildKit's clients send them. Extended attributes are not carried: node cannot read them.
+ * as BuildKit's clients send them.
  * @throws NodebuildError CONTEXT_INVALID when it is no readable directory or its ignore file has a bad pattern.
  */
 export async function openContext(options: ContextOptions): Promise<Context> {

@@ -3,10 +3,11 @@ import { archiveKind } from "./archive.ts";
 import type { StatCache } from "./cache.ts";
 import { collect } from "./collect.ts";
 import { digestFiles } from "./digest.ts";
+import { type FoundSource, findSources, type SourceFinder } from "./find.ts";
 import { digestSources } from "./identity.ts";
-import { findSources, type FoundSource, type SourceFinder } from "./find.ts";
 import type { ContextTree } from "./scan.ts";
 import type { CopyQuery, CopySource, ResolvedCopy } from "./types.ts";
+import { findXattrs } from "./xattrs.ts";
 
 export interface Finder extends SourceFinder {
 	readonly tree: ContextTree;
@@ -29,6 +30,7 @@ function bytesOf(source: CopySource): number {
 async function toCopySource(finder: Finder, source: FoundSource, unpack: boolean): Promise<CopySource> {
 	const found = await collect(finder.tree, source.node, source.filter);
 	await digestFiles(found, finder.cache, finder.tree.breather);
+	await findXattrs(found, finder.cache);
 	const isDirectory = source.node.type === "directory";
 	const archive =
 		unpack && !isDirectory ? await archiveKind(finder.tree.hostPath(source.node), source.node.path) : undefined;

@@ -101,7 +101,7 @@ function nodeOf(
 	return {
 		path,
 		name,
-		type: stats.isFile() ? "file" : stats.isDirectory() ? "directory" : stats.isSymbolicLink() ? "symlink" : "special",
+		type: typeOf(stats),
 		...(special === undefined ? {} : { special }),
 		mode: Number(stats.mode & 0o7777n),
 		size: stats.isFile() ? Number(stats.size) : 0,
@@ -113,9 +113,15 @@ function nodeOf(
 	};
 }
 
+function typeOf(stats: BigIntStats): TreeNode["type"] {
+	if (stats.isFile()) return "file";
+	if (stats.isDirectory()) return "directory";
+	if (stats.isSymbolicLink()) return "symlink";
+	return stats.isFIFO() ? "fifo" : "special";
+}
+
 function specialOf(stats: BigIntStats): string | undefined {
 	if (stats.isSocket()) return "a socket";
-	if (stats.isFIFO()) return "a named pipe";
 	if (stats.isCharacterDevice() || stats.isBlockDevice()) return "a device";
 	return undefined;
 }

@@ -1,7 +1,10 @@
 /** The files of a COPY: found, digested, and streamed. */
 import type { Digest } from "../digest.ts";
 
-export type EntryType = "file" | "directory" | "symlink";
+export type EntryType = "file" | "directory" | "symlink" | "fifo";
+
+/** Names and values in base64, sorted by name; never empty. */
+export type Xattrs = Readonly<Record<string, string>>;
 
 /** One file as it will be in the guest, relative to where its source lands. */
 export interface CopyEntry {
@@ -21,6 +24,13 @@ export interface CopyEntry {
 	readonly hardLink?: string;
 	/** Whole seconds since the epoch; not part of the digest. */
 	readonly mtime: number;
+	/** Extended attributes: base64, by name. */
+	readonly xattrs?: Xattrs;
+	/**
+	 * A directory that is here only because of what lies below it: no pattern chose it. One that exists in the guest
+	 * keeps its owner.
+	 */
+	readonly passage?: boolean;
 	/** Content digest; files only. */
 	readonly digest?: Digest;
 	/** What the host file's status was when it was digested (see `stampOf`); not part of the digest. */

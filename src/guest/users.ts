@@ -73,3 +73,17 @@ function unknown(what: string, name: string, file: string): NodebuildError {
 		hint: `create it in an earlier step, e.g. RUN ${what === "user" ? "useradd -m" : "groupadd"} ${name}`,
 	});
 }
+
+/**
+ * The owner of what COPY and WORKDIR make, as BuildKit's file operations read it (solver/llbsolver/ops/user_linux.go):
+ * a number without a group owns as user and group, whether or not an entry has it; a name that is not found is root.
+ */
+export function resolveOwnerIds(spec: string, passwd: string, group: string): { uid: number; gid: number } {
+	const [userPart = "", groupPart = ""] = spec.split(":", 2);
+	const id = userPart === "" ? 0 : idOf("user", userPart);
+	const account = id === undefined ? entries(passwd).find(([name]) => name === userPart) : undefined;
+	const own = { uid: id ?? Number(account?.[2] ?? 0), gid: id ?? Number(account?.[3] ?? 0) };
+	if (groupPart === "") return own;
+	const row = entries(group).find(([name]) => name === groupPart);
+	return { ...own, gid: idOf("group", groupPart) ?? (row === undefined ? own.gid : Number(row[2])) };
+}

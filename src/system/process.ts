@@ -1,5 +1,5 @@
 /** The process boundary: the only file that knows execa, which is loaded when the first program is run. */
-import type { Readable, Writable } from "node:stream";
+import { pipeline, type Readable, type Writable } from "node:stream";
 import type { Options } from "execa";
 import { NodebuildError } from "../errors.ts";
 
@@ -71,13 +71,7 @@ export async function run(file: string, args: readonly string[], options: RunOpt
 	if (result.isCanceled) throw new NodebuildError({ code: "INTERRUPTED", message: `${file} was interrupted` });
 	const unknown = options.leashed === true && result.exitCode === SHELL_NOT_FOUND;
 	if (result.code === "ENOENT" || unknown) {
-		const pkg = options.package ?? file;
-		throw new NodebuildError({
-			code: "HOST_TOOL_MISSING",
-			message: `the program ${file} is not installed`,
-			hint: `install it (Debian and Ubuntu: apt-get install ${pkg}), then see "nodebuild doctor"`,
-			cause: result,
-		});
+		throw missing(file, options.package, result);
 	}
 	if (result.exitCode === undefined && result.signal === undefined) {
 		throw new NodebuildError({
@@ -91,6 +85,15 @@ export async function run(file: string, args: readonly string[], options: RunOpt
 		stdout: String(result.stdout ?? ""),
 		stderr: String(result.stderr ?? ""),
 	};
+}
+
+function missing(file: string, pkg: string | undefined, cause: unknown): NodebuildError {
+	return new NodebuildError({
+		code: "HOST_TOOL_MISSING",
+		message: `the program ${file} is not installed`,
+		hint: `install it (Debian and Ubuntu: apt-get install ${pkg ?? file}), then see "nodebuild doctor"`,
+		cause,
+	});
 }
 
 /** A program that runs beside us until it ends or we end it. */
@@ -135,4 +138,50 @@ export async function startCompanion(
 			child.kill(signal);
 		},
 	};
+}
+
+/**
+ * Send a stream through a program; it must not outlive us. What comes out of it fails when the program does, and when
+ * what goes in fails; ending it early ends the program.
+ * @throws NodebuildError HOST_TOOL_MISSING when the program does not exist.
+ */
+export async function* startFilter(
+	file: string,
+	args: readonly string[],
+	input: Readable,
+	options: Pick<RunOptions, "package"> = {},
+): AsyncGenerator<Uint8Array> {
+	const { execa } = await import("execa");
+	const child = execa(...leash(file, args), {
+		reject: false,
+		buffer: { stdout: false, stderr: true },
+		encoding: "buffer",
+		stdin: "pipe",
+		stdout: "pipe",
+		stderr: "pipe",
+	});
+	const failed: unknown[] = [];
+	// A program that reads no further breaks the pipe; that is told by how it ends.
+	pipeline(input, child.stdin, (error) => {
+		if (error !== undefined && error !== null && !isBrokenPipe(error)) failed.push(error);
+	});
+	try {
+		for await (const piece of child.stdout) yield piece;
+		const result = await child;
+		if (failed.length > 0) throw failed[0];
+		if (result.exitCode === SHELL_NOT_FOUND) throw missing(file, options.package, result);
+		if (result.exitCode !== 0) {
+			const said = Buffer.from(result.stderr ?? "")
+				.toString("utf8")
+				.trim();
+			throw new Error(`${file} ended with ${result.exitCode ?? result.signal}: ${said}`);
+		}
+	} finally {
+		child.kill("SIGKILL");
+		input.destroy();
+	}
+}
+
+function isBrokenPipe(error: NodeJS.ErrnoException): boolean {
+	return error.code === "EPIPE" || error.code === "ERR_STREAM_PREMATURE_CLOSE";
 }

@@ -7,7 +7,7 @@ import { inlineCopy } from "../../../src/context/inline.ts";
 import { digestOf } from "../../../src/digest.ts";
 import { NodebuildError } from "../../../src/errors.ts";
 import type { CapturedResult, ExecOptions } from "../../../src/guest/types.ts";
-import { EMPTY_CONFIG, type Effect, type Step } from "../../../src/plan/types.ts";
+import { type Effect, EMPTY_CONFIG, type Step } from "../../../src/plan/types.ts";
 import { localGuest } from "../guest/local-guest.ts";
 import { tempDir } from "../system/child.ts";
 
@@ -216,19 +216,19 @@ describe("COPY", () => {
 
 	test("a number owns as user and group, a name as its account says", async () => {
 		const owners: string[] = [];
-		for (const chown of ["4000", "4000:", "4000:5", "web", "1000"]) {
+		for (const chown of ["4000", "4000:", "4000:5", "web", "1000", "nobody-here"]) {
 			const dest = join(await tempDir(), "x/f");
 			await execute(stepOf(copy(dest, chown)), ({ stdin }) => {
 				const text = String(stdin);
 				if (text.startsWith("cat /etc/passwd"))
 					return { stdout: "web:x:1000:50::/:/bin/sh\n::nodebuild::\nweb:x:50:\n" };
-				const owner = /chown (\S+)/.exec(text)?.[1];
+				const owner = /^owner=(\S+)/m.exec(text)?.[1];
 				if (owner === undefined) return text.startsWith("path=") ? undefined : {};
 				owners.push(owner);
 				return {};
 			});
 		}
-		expect(owners).toEqual(["4000:4000", "4000:4000", "4000:5", "1000:50", "1000:1000"]);
+		expect(owners).toEqual(["4000:4000", "4000:4000", "4000:5", "1000:50", "1000:1000", "0:0"]);
 	});
 
 	test.each([

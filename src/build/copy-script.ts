@@ -1,0 +1,88 @@
+/**
+ * What a COPY does in the guest before its files arrive: make directories, and refuse or clear what stands in the way.
+ * The rules are those of tonistiigi/fsutil's copy, which BuildKit uses. Pure.
+ */
+import type { CopyLayout, Placement, ResolvedCopy } from "../context/index.ts";
+import { joinPath } from "../context/index.ts";
+import { quote } from "../guest/command.ts";
+
+export interface CopyPlan {
+	readonly copy: ResolvedCopy;
+	readonly placement: Placement;
+	readonly layout: CopyLayout;
+	/**
+	 * `--link`: as if the files were copied onto nothing and that were laid over the machine's disk. What stands in the
+	 * way goes, and directories on the way get the owner and mode of the copy.
+	 */
+	readonly link: boolean;
+	/** Put before all paths: see `Destination`. */
+	readonly root: string;
+}
+
+/** Printed before the message, when something stands in the way. */
+export const CLASH = "clash: ";
+
+const FUNCTIONS = `set -e
+clash() { printf '%s' "${CLASH}$1"; exit 0; }
+gone() { [ ! -e "$1" ] && [ ! -h "$1" ]; }
+real() { [ -d "$1" ] && [ ! -h "$1" ]; }
+`;
+
+/** Each is given the path; `way` and `through` make the directory, owner in $owner. */
+const KEEPING = `${FUNCTIONS}
+way() { [ -d "$1" ] || { gone "$1" || clash "not a directory: $1"; mkdir -m 755 -- "$1"; chown "$owner" "$1"; }; }
+d() { real "$1" || gone "$1" || clash "cannot copy to non-directory: $1"; }
+f() { ! real "$1" || clash "cannot replace to directory $1 with file"; }
+through() {
+	if real "$1"; then chmod "$2" "$1"
+	else gone "$1" || clash "cannot copy to non-directory: $1"; mkdir -p -- "$1"; chown "$owner" "$1"; chmod "$3" "$1"
+	fi
+}
+`;
+
+const LINKING = `${FUNCTIONS}
+way() { d "$1"; [ -d "$1" ] || mkdir -- "$1"; chown "$owner" "$1"; chmod 755 "$1"; }
+d() { real "$1" || rm -f -- "$1"; }
+f() { ! real "$1" || rm -rf -- "$1"; }
+through() { d "$1"; [ -d "$1" ] || mkdir -p -- "$1"; chown "$owner" "$1"; chmod "$3" "$1"; }
+`;
+
+/** For `sh -s`; it prints nothing, or CLASH and what is wrong. */
+export function prepareScript(plan: CopyPlan): string {
+	const { placement, layout, link, root } = plan;
+	const lines = placement.createdParents.map((path) => `way ${quote(`${root}${path}`)}`);
+	return `${link ? LINKING : KEEPING}owner=${layout.uid}:${layout.gid}\n${[...lines, ...entryLines(plan)].join("\n")}\n`;
+}
+
+function entryLines({ copy, placement, layout, root }: CopyPlan): readonly string[] {
+	return copy.sources.flatMap((source, i) => {
+		const target = placement.targets[i];
+		if (target === undefined || source.archive !== undefined) return [];
+		return source.entries.map((entry) => {
+			const path = quote(`${root}${joinPath(target, entry.path)}`);
+			if (entry.type !== "directory") return `f ${path}`;
+			if (entry.passage !== true) return `d ${path}`;
+			const octal = (mode: number): string => mode.toString(8);
+			return `through ${path} ${octal(entry.mode)} ${octal(layout.mode?.(entry.mode, true) ?? entry.mode)}`;
+		});
+	});
+}
+
+/** A path that one source has as a directory and another as something else: what a guest need not be asked for. */
+export function clashAmongSources({ copy, placement }: Pick<CopyPlan, "copy" | "placement">): string | undefined {
+	if (copy.sources.length < 2) return undefined;
+	const directories = new Map<string, boolean>();
+	for (const [i, source] of copy.sources.entries()) {
+		const target = placement.targets[i];
+		if (target === undefined || source.archive !== undefined) continue;
+		for (const entry of source.entries) {
+			const path = joinPath(target, entry.path);
+			const isDirectory = entry.type === "directory";
+			const before = directories.get(path);
+			if (before === false && isDirectory) return `cannot copy to non-directory: ${path}`;
+			if (before === true && !isDirectory) return `cannot replace to directory ${path} with file`;
+			directories.set(path, isDirectory);
+		}
+	}
+	return undefined;
+}
