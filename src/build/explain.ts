@@ -1,11 +1,13 @@
 /** `nodebuild plan`: what a build would do, without doing it. */
 import { openStore, type Store } from "../layers/store.ts";
-import { chainOf } from "./chain.ts";
+import type { Step } from "../plan/types.ts";
+import { type Chain, chainOf } from "./chain.ts";
 import { type FindParent, parentOptions } from "./parents.ts";
-import { prepare } from "./prepare.ts";
+import { type Prepared, prepare } from "./prepare.ts";
 import { EMPTY_CONFIG } from "../plan/types.ts";
 import { lookingResolver } from "./roots.ts";
 import { findStart } from "./stage.ts";
+import { neededStages } from "./stages.ts";
 import type { BuildOptions, PlanReport } from "./types.ts";
 
 export async function explain(options: BuildOptions): Promise<PlanReport> {
@@ -33,9 +35,28 @@ export async function explain(options: BuildOptions): Promise<PlanReport> {
 			state: step.effects.length === 0 ? "config" : cached.has(step) ? "cached" : "run",
 		})),
 		base: { ref, state: unbuilt.has(ref) ? "build" : missing.has(ref) ? "fetch" : "ready" },
+		needed: image === undefined ? await neededSteps(prepared, options, store) : [],
 		start: image === undefined ? start : "nothing: the image exists",
 		image: image === undefined ? "build" : "exists",
 	};
+}
+
+/** Steps of the stages that are built before the target; with those of the stages that they are FROM. */
+async function neededSteps(prepared: Prepared, options: BuildOptions, store: Store): Promise<PlanReport["needed"]> {
+	const { plan } = prepared;
+	const begin = async (chain: Chain): Promise<number> => (options.noCache ? 0 : (await findStart(store, chain)).done);
+	const needed = await neededStages(plan, begin);
+	const own = new Set<Step>(chainOf(plan, plan.target).steps);
+	const rows = new Map<Step, PlanReport["needed"][number]>();
+	for (const index of [...needed.keys()].sort((a, b) => a - b)) {
+		const chain = chainOf(plan, index);
+		const cached = new Set(chain.layered.slice(0, chain.root.kind === "scratch" ? 0 : await begin(chain)));
+		for (const step of chain.steps.filter((one) => !own.has(one))) {
+			const state = step.effects.length === 0 ? "config" : cached.has(step) ? "cached" : "run";
+			rows.set(step, { stage: step.stageName ?? String(step.stage), title: step.title, key: step.key, state });
+		}
+	}
+	return [...rows.values()];
 }
 
 /** A parent that would have to be built has no disk, but the key that its image will have. */

@@ -1,6 +1,7 @@
 /** The stages that the target's remaining steps need, built before it, side by side where they do not need each other. */
 import { NodebuildError } from "../errors.ts";
-import { ancestorsOf, chainOf, stagesOf } from "./chain.ts";
+import type { Plan } from "../plan/types.ts";
+import { ancestorsOf, type Chain, chainOf, stagesOf } from "./chain.ts";
 import { rootOf } from "./root.ts";
 import { hostRoom, machinesAtOnce, Slots } from "./slots.ts";
 import { findStart, runChain, type StageResult } from "./stage.ts";
@@ -15,10 +16,10 @@ type Context = Omit<StageContext, "root">;
 export async function runStages(context: Context): Promise<StageResult> {
 	const { options, prepared } = context;
 	const { plan } = prepared;
-	const needed = await neededStages(context);
+	const needed = await neededStages(plan, async (chain) => (await findStart(context.store, chain)).done);
 	const failed = new AbortController();
 	const signal = AbortSignal.any([options.signal, failed.signal]);
-	const slots = new Slots(needed.size === 0 ? 1 : machinesAtOnce(options.memory, await hostRoom()));
+	const slots = new Slots(needed.size === 1 ? 1 : machinesAtOnce(options.memory, await hostRoom()));
 	const at: Context = { ...context, options: { ...options, signal } };
 	const done = new Map<number, Promise<void>>();
 	const build = async (index: number): Promise<StageResult | undefined> => {
@@ -51,16 +52,19 @@ function wasInterrupted(error: unknown): boolean {
 	return error instanceof NodebuildError && error.code === "INTERRUPTED";
 }
 
-/** By stage, what the steps that are not cached copy from or mount; the target is among them. */
-export async function neededStages({
-	store,
-	prepared: { plan },
-}: Pick<Context, "store" | "prepared">): Promise<ReadonlyMap<number, readonly number[]>> {
+/**
+ * By stage, what the steps that are not cached copy from or mount; the target is among them. `begin` tells how many of a
+ * chain's layered steps are cached.
+ */
+export async function neededStages(
+	plan: Plan,
+	begin: (chain: Chain) => Promise<number>,
+): Promise<ReadonlyMap<number, readonly number[]>> {
 	const needed = new Map<number, readonly number[]>();
 	const visit = async (index: number): Promise<void> => {
 		if (needed.has(index)) return;
 		const chain = chainOf(plan, index);
-		const { done } = chain.root.kind === "scratch" ? { done: 0 } : await findStart(store, chain);
+		const done = chain.root.kind === "scratch" ? 0 : await begin(chain);
 		const stages = [...new Set(chain.layered.slice(done).flatMap(stagesOf))];
 		needed.set(index, stages);
 		for (const stage of stages) await visit(stage);

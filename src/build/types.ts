@@ -81,6 +81,13 @@ export type StepState = "cached" | "run" | "config";
 export interface PlanReport {
 	readonly plan: Plan;
 	readonly steps: readonly { readonly title: string; readonly key: Digest; readonly state: StepState }[];
+	/** Steps of the stages that have to be built first, as steps of the target copy from them. */
+	readonly needed: readonly {
+		readonly stage: string;
+		readonly title: string;
+		readonly key: Digest;
+		readonly state: StepState;
+	}[];
 	readonly base: { readonly ref: string; readonly state: "ready" | "fetch" | "bootstrap" | "build" };
 	/** The layer that the machine would start from, in words. */
 	readonly start: string;

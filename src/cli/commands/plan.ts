@@ -31,17 +31,24 @@ export function addPlan(program: Command, { io, backend }: CommandContext): void
 }
 
 export function renderPlan(report: PlanReport): string {
-	const { base, steps } = report;
-	const rows = steps.map(({ title, state, key }, index) => [
-		String(index + 1),
+	const { base, needed, steps } = report;
+	const several = needed.length > 0;
+	const row = (number: string, stage: string, { title, state, key }: PlanReport["steps"][number]): string[] => [
+		number,
+		...(several ? [stage] : []),
 		state,
 		shortId(key),
 		truncate(cleanLine(oneLine(title)), TITLE_WIDTH),
-	]);
-	const run = steps.filter((step) => step.state === "run").length;
+	];
+	const rows = [
+		...needed.map((step) => row("", step.stage, step)),
+		...steps.map((step, index) => row(String(index + 1), "", step)),
+	];
+	const run = [...needed, ...steps].filter((step) => step.state === "run").length;
 	const end =
 		report.image === "exists"
 			? "the image exists: no machine would be started"
 			: `${run} ${run === 1 ? "step" : "steps"} would run; start: ${report.start}`;
-	return `base ${base.ref}: ${base.state}\n${table(["STEP", "STATE", "KEY", "INSTRUCTION"], rows)}${end}\n`;
+	const header = ["STEP", ...(several ? ["STAGE"] : []), "STATE", "KEY", "INSTRUCTION"];
+	return `base ${base.ref}: ${base.state}\n${table(header, rows)}${end}\n`;
 }

@@ -66,6 +66,7 @@ describe("plan", () => {
 			{ title: "ENV A=1", key: IMAGE.key, state: "config" },
 			{ title: "RUN <<EOF\nmake\nEOF", key: IMAGE.layer, state: "run" },
 		],
+		needed: [],
 		base: { ref: "debian:12", state: "ready" },
 		start: "the layer of RUN apt-get update",
 		image: "build",
@@ -87,6 +88,21 @@ describe("plan", () => {
 			].join("\n"),
 		);
 		expect(JSON.parse((await cli(["plan", "--json"], setting)).stdout)).toEqual(report);
+		rmSync(folder, { recursive: true });
+	});
+
+	it("shows the stages that are needed above the target's steps, without numbers", async () => {
+		const folder = mkdtempSync(join(tmpdir(), "nodebuild-cli-"));
+		writeFileSync(join(folder, "Nodefile"), "FROM debian:12\n");
+		const needed = [{ stage: "web", title: "RUN make", key: IMAGE.key, state: "run" }] as const;
+		const setting = { cwd: folder, answers: { explain: async () => ({ ...report, needed }) } };
+		const [, ...rows] = (await cli(["plan"], setting)).stdout.split("\n");
+		expect(rows.slice(0, 3)).toEqual([
+			"STEP   STAGE   STATE    KEY            INSTRUCTION",
+			"       web     run      aaaaaaaaaaaa   RUN make",
+			"1              cached   aaaaaaaaaaaa   RUN apt-get update",
+		]);
+		expect(rows).toContain("2 steps would run; start: the layer of RUN apt-get update");
 		rmSync(folder, { recursive: true });
 	});
 });
