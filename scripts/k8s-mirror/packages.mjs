@@ -38,8 +38,8 @@ const CRICTL = `#!/bin/sh
 while [ $# -gt 0 ]; do
 	case $1 in
 		-r | -i | --runtime-endpoint | --image-endpoint | --timeout | -t) shift 2 ;;
-		-*) shift ;;
-		*) break ;;
+		--version | [!-]*) break ;;
+		*) shift ;;
 	esac
 done
 case $1 in
