@@ -15,7 +15,7 @@ import {
 	rmSync,
 	writeFileSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { rememberCompiled, sourcesStamp } from "./setup/sources.mjs";
@@ -32,21 +32,20 @@ const withoutNativeParts = {
 	},
 };
 
-/** Packages of node_modules that went into the bundle. @param {import("esbuild").Metafile} metafile */
+/** Folders of the packages that went into the bundle, by name. @param {import("esbuild").Metafile} metafile */
 function bundledPackages(metafile) {
-	const packages = new Set();
+	const packages = new Map();
 	for (const input of Object.keys(metafile.inputs)) {
-		const match = /^(?:.*\/)?node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(input);
-		if (match !== null) packages.add(match[1]);
+		const [, folder, name] = /^((?:.*\/)?node_modules\/((?:@[^/]+\/)?[^/]+))\//.exec(input) ?? [];
+		if (folder !== undefined && name !== undefined) packages.set(name, resolve(root, folder));
 	}
 	return [...packages].sort();
 }
 
-/** The licences of what is bundled, which they ask to be passed on. @param {readonly string[]} packages */
+/** The licences of what is bundled, which they ask to be passed on. @param {readonly [string, string][]} packages */
 function thirdPartyLicences(packages) {
 	return packages
-		.map((name) => {
-			const folder = join(root, "node_modules", name);
+		.map(([name, folder]) => {
 			const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
 			const file = readdirSync(folder).find((entry) => /^(licen[cs]e|copying)/i.test(entry));
 			const text = file === undefined ? "" : readFileSync(join(folder, file), "utf8").trim();

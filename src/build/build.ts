@@ -13,6 +13,7 @@ import { type FindParent, parentOptions } from "./parents.ts";
 import { type Prepared, prepare } from "./prepare.ts";
 import { rootOf } from "./root.ts";
 import { rootResolver } from "./roots.ts";
+import type { Suite } from "./suite/load.ts";
 import type { BuildOptions, BuildResult } from "./types.ts";
 
 /**
@@ -28,12 +29,13 @@ async function buildIn(options: BuildOptions): Promise<BuildResult> {
 	const begin = performance.now();
 	await using store = await openStore(options.home);
 	await requireWritableOutputs(options);
+	const suites = await readSuites(options);
 	const prepared = await prepare(options, store, rootResolver(options, store, parentMaker(options, store)));
 	const known = await unchanged(prepared, options, store);
 	const { image, cached } = known === undefined ? await make(prepared, options, store) : { image: known, cached: true };
 	if (takesLive(options)) await store.live.trim(readEnvironment().liveQuota);
 	const outputs = await writeOutputs(image, options);
-	const verification = options.verify ? await verify(image, options, store) : undefined;
+	const verification = options.verify ? await verify(image, options, store, suites) : undefined;
 	return {
 		image,
 		cached,
@@ -130,7 +132,13 @@ async function writeOutputs(image: Image, options: BuildOptions): Promise<readon
 	return results;
 }
 
-async function verify(image: Image, options: BuildOptions, store: Store) {
+/** A suite that is wrong is told before anything is done. */
+async function readSuites(options: BuildOptions): Promise<readonly Suite[]> {
+	if (options.suites === undefined || options.suites.length === 0) return [];
+	return (await import("./verify.ts")).suitesOf(options);
+}
+
+async function verify(image: Image, options: BuildOptions, store: Store, suites: readonly Suite[]) {
 	const { verifyFound } = await import("./verify.ts");
-	return verifyFound(image, options, store);
+	return verifyFound(image, options, store, suites);
 }

@@ -15,7 +15,7 @@ import type { Plan } from "../plan/types.ts";
 import { parentLooker } from "./explain.ts";
 import { applyProfile } from "./profile.ts";
 import { type LintFinding, Linter } from "./linter.ts";
-import { readNodefile } from "./prepare.ts";
+import { imagesOf, readNodefile } from "./prepare.ts";
 import { lookingResolver } from "./roots.ts";
 import { type BuildOptions, DEFAULT_DISK_SIZE } from "./types.ts";
 
@@ -67,6 +67,7 @@ async function plansOf(nodefile: Nodefile, source: NodefileText, options: BuildO
 				source,
 				...(target === undefined ? {} : { target }),
 				buildArgs,
+				...(options.namedContexts === undefined ? {} : { namedContexts: imagesOf(options.namedContexts) }),
 				platform: options.platform,
 				diskSize: options.diskSize ?? diskSize ?? DEFAULT_DISK_SIZE,
 				prepareVersion: PREPARE_VERSION,

@@ -108,7 +108,7 @@ export async function prepare(options: BuildOptions, store: Store, resolveRoot: 
 }
 
 /** For the plan: what stands for an image, by name; undefined for folders. */
-function imagesOf(contexts: ReadonlyMap<string, NamedContext>): ReadonlyMap<string, string | undefined> {
+export function imagesOf(contexts: ReadonlyMap<string, NamedContext>): ReadonlyMap<string, string | undefined> {
 	return new Map([...contexts].map(([name, context]) => [name, context.kind === "image" ? context.ref : undefined]));
 }
 

@@ -13,7 +13,17 @@ export type NamedContext =
 	| { readonly kind: "folder"; readonly path: string }
 	| { readonly kind: "image"; readonly ref: string };
 
-export interface BuildOptions {
+/** What `--verify` checks beside nodebuild's own checks. */
+export interface SuiteOptions {
+	/** Names of suites that come with nodebuild, or files in goss's format. */
+	readonly suites?: readonly string[];
+	/** Variables of the suites' templates. */
+	readonly vars?: Readonly<Record<string, string>>;
+	/** Files with variables, YAML or JSON; later ones win, and `vars` over all. */
+	readonly varFiles?: readonly string[];
+}
+
+export interface BuildOptions extends SuiteOptions {
 	/** Path as the user wrote it. */
 	readonly nodefile: string;
 	/** Folder that COPY takes files from. */
@@ -56,7 +66,11 @@ export const DEFAULT_DISK_SIZE = 10 * 2 ** 30;
 
 export interface VerifyRow {
 	readonly name: string;
+	/** The suite that it belongs to; undefined: a check of nodebuild's own. */
+	readonly suite?: string;
 	readonly passed: boolean;
+	/** Not looked at; it counts as passed. */
+	readonly skipped?: boolean;
 	readonly milliseconds: number;
 	readonly detail: string;
 }

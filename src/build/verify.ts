@@ -7,15 +7,35 @@ import { mainCommand } from "../image/systemd.ts";
 import { checkHealth } from "./health.ts";
 import { start } from "./machines.ts";
 import { answerOf } from "./ports.ts";
-import type { MachineOptions, VerifyReport, VerifyRow } from "./types.ts";
+import type { Suite } from "./suite/load.ts";
+import { task } from "./task.ts";
+import type { MachineOptions, SuiteOptions, VerifyReport, VerifyRow } from "./types.ts";
 
-/** @throws NodebuildError IMAGE_NOT_FOUND, MACHINE_START, MACHINE_NOT_READY. */
-export async function verifyImage(options: MachineOptions & { readonly image: string }): Promise<VerifyReport> {
-	await using store = await openStore(options.home);
-	return await verifyFound(await store.images.get(options.image), options, store);
+export interface VerifyOptions extends MachineOptions, SuiteOptions {
+	readonly image: string;
 }
 
-export async function verifyFound(image: Image, options: MachineOptions, store: Store): Promise<VerifyReport> {
+/** @throws NodebuildError IMAGE_NOT_FOUND, MACHINE_START, MACHINE_NOT_READY, and USAGE, SUITE_INVALID for a suite. */
+export async function verifyImage(options: VerifyOptions): Promise<VerifyReport> {
+	const suites = await suitesOf(options);
+	await using store = await openStore(options.home);
+	return await verifyFound(await store.images.get(options.image), options, store, suites);
+}
+
+/** Suites are read before anything boots; one that is wrong costs no machine. */
+export async function suitesOf({ suites = [], vars = {}, varFiles = [] }: SuiteOptions): Promise<readonly Suite[]> {
+	if (suites.length === 0) return [];
+	const { loadSuite, suiteVars } = await import("./suite/load.ts");
+	const values = await suiteVars(varFiles, vars);
+	return Promise.all(suites.map((suite) => loadSuite(suite, values)));
+}
+
+export async function verifyFound(
+	image: Image,
+	options: MachineOptions,
+	store: Store,
+	suites: readonly Suite[] = [],
+): Promise<VerifyReport> {
 	const ports = image.config.exposed.filter((port) => port.endsWith("/tcp")).map((port) => Number.parseInt(port, 10));
 	const troubles: VerifyRow[] = [];
 	const begin = performance.now();
@@ -50,6 +70,13 @@ export async function verifyFound(image: Image, options: MachineOptions, store: 
 	};
 	const rows: VerifyRow[] = [booted, ...troubles];
 	for (const check of checksOf(image, up.machine, options)) rows.push(await timed(check));
+	for (const suite of suites) {
+		const { runSuite } = await import("./suite/run.ts");
+		const { guest } = up.machine;
+		rows.push(
+			...(await task(options.emit, `suite ${suite.name}`, () => runSuite(suite, { guest, signal: options.signal }))),
+		);
+	}
 	return { image: image.tags[0] ?? image.id, passed: rows.every(({ passed }) => passed), rows };
 }
 

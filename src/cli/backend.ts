@@ -5,6 +5,7 @@
 import type { BaseRow } from "../bases/index.ts";
 import type { LintReport } from "../build/lint.ts";
 import type { BuildOptions, BuildResult, MachineOptions, PlanReport, VerifyReport } from "../build/types.ts";
+import type { VerifyOptions } from "../build/verify.ts";
 import type { RemovedImage } from "../layers/image-store.ts";
 import type { PrunePolicy } from "../layers/prune.ts";
 import type { PruneReport } from "../layers/survey.ts";
@@ -33,7 +34,7 @@ export interface Backend {
 	/** Exit status of the shell. `step`: number within the target stage, or a part of the instruction's text. */
 	shell(options: BuildOptions & { readonly step?: number | string }): Promise<number>;
 	run(options: RunOptions): Promise<number>;
-	verify(options: MachineOptions & { readonly image: string }): Promise<VerifyReport>;
+	verify(options: VerifyOptions): Promise<VerifyReport>;
 	images(home: string): Promise<readonly Image[]>;
 	/** @throws NodebuildError IMAGE_NOT_FOUND */
 	image(home: string, name: string): Promise<Image>;

@@ -60,7 +60,7 @@ async function plan(text: string, nodefile: Nodefile, source: NodefileText, stag
 		diskSize: 2 ** 30,
 		prepareVersion: 1,
 		sealVersion: 1,
-		namedContexts: new Set(["named"]),
+		namedContexts: new Map([["named", undefined]]),
 		warn: ({ at }) => {
 			if (at !== undefined && at.file === "Nodefile") checkPlace(text, at);
 		},

@@ -17,8 +17,9 @@ import { check } from "../check.ts";
 import { addNodefileOptions, type NodefileFlags, nodefileOptions } from "../nodefile.ts";
 import { parseTag } from "../parse.ts";
 import { renderResult, resultJson } from "../render/result.ts";
+import { addSuiteOptions, type SuiteFlags, suiteOptions } from "../suites.ts";
 
-interface Flags extends NodefileFlags, ProgressFlags {
+interface Flags extends NodefileFlags, ProgressFlags, SuiteFlags {
 	readonly tag?: readonly string[];
 	readonly output?: readonly string[];
 	readonly verify?: boolean;
@@ -52,7 +53,9 @@ export function addBuild(program: Command, context: CommandContext): void {
 		.option("--check", "check the Nodefile against the rules of docker build --check, and build nothing")
 		.option("--iidfile <file>", "write the image's id to a file")
 		.option("-q, --quiet", "show no progress, print the image's id");
-	addProgressOption(command).action((folder: string | undefined, flags: Flags) => build(folder, flags, context));
+	addProgressOption(addSuiteOptions(command, context.io)).action((folder: string | undefined, flags: Flags) =>
+		build(folder, flags, context),
+	);
 }
 
 async function build(folder: string | undefined, flags: Flags, context: CommandContext): Promise<void> {
@@ -62,8 +65,13 @@ async function build(folder: string | undefined, flags: Flags, context: CommandC
 		return check((emit) => nodefileOptions(flags, folder, io, emit), json, context);
 	}
 	const outputs = await parseOutputs(flags.output ?? []);
+	// Who names a suite wants it run.
+	const verify = flags.verify === true || flags.suite !== undefined;
 	const result = await withProgress(flags, io, ({ emit }) =>
-		backend.build(nodefileOptions(flags, folder, io, emit, { ...flags, tags: flags.tag ?? [], outputs })),
+		backend.build({
+			...nodefileOptions(flags, folder, io, emit, { ...flags, verify, tags: flags.tag ?? [], outputs }),
+			...suiteOptions(flags, io),
+		}),
 	);
 	if (flags.iidfile !== undefined) writeFileSync(resolve(io.cwd, flags.iidfile), result.image.id);
 	io.stdout.write(show(result, flags, progressOf(flags, io) === "json"));

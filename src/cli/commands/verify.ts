@@ -1,5 +1,8 @@
-/** `nodebuild verify IMAGE`: prove that an image boots and answers. */
+/** `nodebuild verify IMAGE`: prove that an image boots and answers, and holds what a suite asks of it. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import type { Command } from "commander";
+import { junitOf } from "../../build/junit.ts";
 import { EXIT_STATUS } from "../../errors.ts";
 import {
 	addMachineOptions,
@@ -13,24 +16,42 @@ import {
 	withProgress,
 } from "../context.ts";
 import { renderVerification } from "../render/result.ts";
+import { addSuiteOptions, type SuiteFlags, suiteOptions } from "../suites.ts";
 
-interface Flags extends MachineFlags, ProgressFlags {
+interface Flags extends MachineFlags, ProgressFlags, SuiteFlags {
 	readonly json?: boolean;
+	readonly junit?: string;
 }
 
 export function addVerify(program: Command, { io, backend, exitWith }: CommandContext): void {
 	const command = program
 		.command("verify")
 		.summary("boot a throwaway copy of an image and check that it answers")
-		.description("Boot a throwaway copy of an image and check it: its boot, its services, its ports, its HEALTHCHECK.")
+		.description(
+			"Boot a throwaway copy of an image and check it: its boot, its services, its ports, its HEALTHCHECK, and suites in goss's format.",
+		)
 		.argument("<image>", "name or id")
+		.option("--junit <file>", "write the report as JUnit XML")
 		.option("--json", "print the report as JSON");
-	addProgressOption(addMachineOptions(command)).action(async (image: string, flags: Flags) => {
+	addProgressOption(addMachineOptions(addSuiteOptions(command, io))).action(async (image: string, flags: Flags) => {
 		const report = await withProgress(flags, io, (renderer) =>
-			backend.verify({ home: homeOf(io), image, ...machineOf(flags, io), signal: io.signal, emit: renderer.emit }),
+			backend.verify({
+				home: homeOf(io),
+				image,
+				...suiteOptions(flags, io),
+				...machineOf(flags, io),
+				signal: io.signal,
+				emit: renderer.emit,
+			}),
 		);
+		if (flags.junit !== undefined) write(resolve(io.cwd, flags.junit), junitOf(report));
 		if (flags.json === true) printJson(io, report);
 		else io.stdout.write(renderVerification(report));
 		if (!report.passed) exitWith(EXIT_STATUS.VERIFY_FAILED);
 	});
+}
+
+function write(file: string, text: string): void {
+	mkdirSync(dirname(file), { recursive: true });
+	writeFileSync(file, text);
 }

@@ -22,8 +22,8 @@ export function resultJson({ image, cached, outputs, milliseconds, verification 
 
 export function renderVerification(report: VerifyReport): string {
 	const rows = report.rows.map((row) => [
-		row.passed ? "ok" : "FAILED",
-		row.name,
+		row.skipped === true ? "skipped" : row.passed ? "ok" : "FAILED",
+		row.suite === undefined ? row.name : `${row.suite}: ${row.name}`,
 		formatDuration(row.milliseconds),
 		row.detail,
 	]);
