@@ -31,7 +31,14 @@ export async function copyFromDisk(copy: DiskCopy): Promise<void> {
 	const { request, paths, source, destination } = copy;
 	const { exclude, parents } = request;
 	const tree = new SourceTree(source.path, destination.guest);
-	await tree.prefetch(paths, parents || exclude.length > 0);
+	// Each of these is a question to the machine; none needs the answer of another.
+	const questions = [
+		destination.locate(request.dest),
+		resolveOwner(destination, request.chown),
+		tree.prefetch(paths, parents || exclude.length > 0),
+	] as const;
+	await Promise.allSettled(questions);
+	const [located, owner] = await Promise.all(questions);
 	const missing = async (path: string): Promise<NodebuildError> =>
 		new NodebuildError({
 			code: "COPY_SOURCE_MISSING",
@@ -41,9 +48,8 @@ export async function copyFromDisk(copy: DiskCopy): Promise<void> {
 	const { found, unmatched } = await findSources({ tree, missing }, { paths, exclude, parents });
 	for (const pattern of unmatched) copy.onUnmatched(pattern);
 	if (found.length === 0) return;
-	const owner = await resolveOwner(destination, request.chown);
 	const sources = found.map(({ name, node }) => ({ name, isDirectory: node.type === "directory", entries: [] }));
-	const { targets, createdParents } = planLayout({ sources }, await destination.locate(request.dest));
+	const { targets, createdParents } = planLayout({ sources }, located);
 	await makeDirectories(destination, createdParents, owner ?? { uid: 0, gid: 0 });
 	for (const work of await transfersOf(found, targets, tree)) await transfer(work, owner, copy);
 }

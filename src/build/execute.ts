@@ -10,7 +10,7 @@ import type { CopyOrigin, CopyRequest, Effect, Step } from "../plan/types.ts";
 import { copyFromDisk } from "./copy-from.ts";
 import { copyIntoGuest } from "./copy.ts";
 import { type Destination, machineDestination } from "./destination.ts";
-import { type DiskOrigin, isDisk, type MountedSource } from "./mount-source.ts";
+import { type DiskOrigin, isDisk, type MountedSource, withSource } from "./mount-source.ts";
 import type { DiskPort } from "./transport.ts";
 
 export interface ExecuteContext {
@@ -71,9 +71,10 @@ async function executeCopy(request: CopyRequest, context: ExecuteContext): Promi
 	const [origin] = request.origins;
 	if (origin === undefined || !isDisk(origin))
 		return copyIntoGuest(destination, request, await context.copyOf(request), signal);
-	await using source = await context.openSource(origin);
-	const onUnmatched = (pattern: string): void => context.onWarning(`nothing in ${source.what} matches ${pattern}`);
-	await copyFromDisk({ request, paths: origin.paths, source, destination, signal, onUnmatched });
+	await withSource(await context.openSource(origin), async (source) => {
+		const onUnmatched = (pattern: string): void => context.onWarning(`nothing in ${source.what} matches ${pattern}`);
+		await copyFromDisk({ request, paths: origin.paths, source, destination, signal, onUnmatched });
+	});
 }
 
 /** Bytes of a failed command's output that are shown again with its error. */

@@ -40,6 +40,29 @@ export interface MountedSource extends AsyncDisposable {
 	readonly path: string;
 }
 
+/** Use a source and dispose of it. What went wrong in its use counts for more than what goes wrong afterwards. */
+export async function withSource<S extends AsyncDisposable>(
+	source: S,
+	use: (source: S) => Promise<void>,
+): Promise<void> {
+	try {
+		await use(source);
+	} catch (error) {
+		await disposeAfter(source);
+		throw error;
+	}
+	await source[Symbol.asyncDispose]();
+}
+
+/** After a failure: the machine may be gone, or may not let go; it will be ended. */
+export async function disposeAfter(source: AsyncDisposable): Promise<void> {
+	try {
+		await source[Symbol.asyncDispose]();
+	} catch {
+		// What failed before is what is told.
+	}
+}
+
 export type Where = Pick<Running, "machine" | "work">;
 
 /**
@@ -98,7 +121,7 @@ export async function mountAttached(
 	try {
 		await access.script(`set -e\nmkdir -p ${quote(path)}\n${script(quote(device), quote(path))}\n`);
 	} catch (error) {
-		await attached[Symbol.asyncDispose]();
+		await disposeAfter(attached);
 		throw error;
 	}
 	return {

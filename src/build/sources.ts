@@ -7,6 +7,7 @@ import { treeDestination } from "./destination.ts";
 import { executeStep } from "./execute.ts";
 import {
 	attachFile,
+	disposeAfter,
 	type DiskOrigin,
 	type MountedSource,
 	mountAttached,
@@ -65,7 +66,7 @@ async function layOut(stage: number, where: Where, context: StageContext): Promi
 		await inAccess(guest).script(`mount -o remount,ro ${mounted.path}\n`);
 		return mounted;
 	} catch (error) {
-		await mounted[Symbol.asyncDispose]();
+		await disposeAfter(mounted);
 		throw error;
 	}
 }
