@@ -4,14 +4,15 @@ import { NodebuildError } from "../errors.ts";
 import type { Stream } from "../events.ts";
 import { readAccounts } from "../guest/accounts.ts";
 import { quote } from "../guest/command.ts";
-import type { Guest } from "../guest/types.ts";
 import { resolveOwnerIds } from "../guest/users.ts";
-import type { CopyOrigin, CopyRequest, Effect, Step } from "../plan/types.ts";
 import { copyFromDisk } from "./copy-from.ts";
+import type { ExecResult, Guest } from "../guest/types.ts";
+import type { CopyOrigin, CopyRequest, Effect, PlannedMount, Step } from "../plan/types.ts";
 import { copyIntoGuest } from "./copy.ts";
 import { type Destination, machineDestination } from "./destination.ts";
 import { type DiskOrigin, isDisk, type MountedSource, withSource } from "./mount-source.ts";
 import type { DiskPort } from "./transport.ts";
+import type { Inside } from "./run-mounts.ts";
 
 export interface ExecuteContext {
 	readonly guest: Guest;
@@ -25,6 +26,8 @@ export interface ExecuteContext {
 	copyOf(request: CopyRequest): Promise<ResolvedCopy>;
 	/** The disk of another stage, a base or an image, mounted beside the machine; disposed of after use. */
 	openSource(origin: DiskOrigin): Promise<MountedSource>;
+	/** Run a command with its mounts; they are gone when this resolves. */
+	withMounts<T>(mounts: readonly PlannedMount[], run: (inside: Partial<Inside>) => Promise<T>): Promise<T>;
 }
 
 type Exec = Extract<Effect, { kind: "exec" }>;
@@ -88,9 +91,9 @@ async function executeCommand(effect: Exec, step: Step, context: ExecuteContext)
 		context.onOutput(stream, data);
 		tail = (tail + Buffer.from(data).toString("utf8")).slice(-TAIL);
 	};
-	const pipes = await makePipes(guest, effect.pipes);
-	try {
-		const result = await guest.exec({
+	const run = (inside: Partial<Inside>): Promise<ExecResult> =>
+		guest.exec({
+			...inside,
 			argv: effect.argv,
 			env: effect.env,
 			cwd: effect.cwd,
@@ -100,6 +103,10 @@ async function executeCommand(effect: Exec, step: Step, context: ExecuteContext)
 			onStdout: output("stdout"),
 			onStderr: output("stderr"),
 		});
+	const pipes = await makePipes(guest, effect.pipes);
+	try {
+		const { mounts } = effect;
+		const result = mounts.length === 0 ? await run({}) : await context.withMounts(mounts, run);
 		if (result.status !== 0) throw await commandFailed(effect, step, result.status, tail, guest);
 	} finally {
 		await pipes();

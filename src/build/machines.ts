@@ -29,6 +29,8 @@ export interface Running extends AsyncDisposable {
 	/** Milliseconds from the start of QEMU until the guest was ready. */
 	readonly bootMilliseconds: number;
 	readonly resumed: boolean;
+	/** A secret was in its memory: no live state is taken of it. */
+	tainted: boolean;
 }
 
 export interface StartRequest {
@@ -161,6 +163,7 @@ async function bring(request: StartRequest, host: Host, handle: Task, live?: Liv
 			work,
 			bootMilliseconds: performance.now() - begin,
 			resumed: live?.state !== undefined,
+			tainted: false,
 			[Symbol.asyncDispose]: dispose,
 		};
 	} catch (error) {

@@ -59,6 +59,7 @@ async function layOut(stage: number, where: Where, context: StageContext): Promi
 				onWarning: (message) => options.emit({ type: "warning", message, at: step.at }),
 				copyOf: (request) => prepared.copyOf(request),
 				openSource: (origin) => openSource(origin, where, context),
+				withMounts: (_mounts, run) => run({}),
 			});
 			const milliseconds = Math.round(performance.now() - begun);
 			if (first) options.emit({ type: "step-done", step, milliseconds, freezeMilliseconds: 0 });

@@ -2,21 +2,23 @@
 import { join } from "node:path";
 import { type Digest, hexOf } from "../digest.ts";
 import { NodebuildError } from "../errors.ts";
+import { backingName } from "../layers/paths.ts";
 import type { Store } from "../layers/store.ts";
 import type { Layer } from "../layers/types.ts";
-import { backingName } from "../layers/paths.ts";
 import type { FrozenDisk, Machine } from "../machine/types.ts";
 import type { Step } from "../plan/types.ts";
 import type { Lock } from "../system/locks.ts";
 import type { Chain } from "./chain.ts";
 import { CommitQueue } from "./commit.ts";
 import { executeStep } from "./execute.ts";
-import { explainLoss } from "./loss.ts";
 import { flatten, outgrown } from "./live.ts";
-import { takesLive } from "./live-mode.ts";
+import { taints, takesLive } from "./live-mode.ts";
+import { explainLoss } from "./loss.ts";
 import { type Running, start, startAt } from "./machines.ts";
+import type { DiskOrigin, MountedSource } from "./mount-source.ts";
 import { openSource } from "./sources.ts";
 import type { StageContext } from "./stage-context.ts";
+import { requireSecrets } from "./secrets.ts";
 import type { BuildOptions } from "./types.ts";
 
 export interface StageResult {
@@ -89,6 +91,7 @@ function announce(chain: Chain, done: number, { options, told }: StageContext): 
 
 async function replay(chain: Chain, begin: Start, context: StageContext, held: Lock): Promise<StageResult> {
 	const { store, options } = context;
+	requireSecrets(chain.layered.slice(begin.done), options);
 	const commits = new CommitQueue(store);
 	let running = await bringUp(chain, begin, context, commits);
 	let lock = held;
@@ -172,13 +175,13 @@ async function bringUp(chain: Chain, begin: Start, context: StageContext, commit
 
 /** Guest's caches to its disk, then a new overlay; the machine runs on. */
 async function freeze(
-	{ machine, work }: Running,
+	{ machine, work, tainted }: Running,
 	key: Digest,
 	options: BuildOptions,
 ): Promise<FrozenDisk & { readonly liveFolder?: string }> {
 	await machine.settle(options.signal);
 	const next = backingName("layers", key);
-	if (!takesLive(options) || !machine.canFreezeLive) return machine.freeze(next);
+	if (!takesLive(options) || tainted || !machine.canFreezeLive) return machine.freeze(next);
 	const liveFolder = join(work.path, `live-${hexOf(key).slice(0, 16)}`);
 	const frozen = await machine.freeze(next, liveFolder);
 	return frozen.live === undefined ? frozen : { ...frozen, liveFolder };
@@ -211,6 +214,7 @@ async function runStep(
 	const elapsed = (): number => Math.round(performance.now() - begun);
 	context.told.add(step);
 	emit({ type: "step-start", step });
+	running.tainted ||= taints(step);
 	try {
 		await executeStep(step, {
 			guest: running.machine.guest,
@@ -220,6 +224,14 @@ async function runStep(
 			onWarning: (message) => emit({ type: "warning", message, at: step.at }),
 			copyOf: (request) => prepared.copyOf(request),
 			openSource: (origin) => openSource(origin, running, context),
+			withMounts: async (mounts, run) => {
+				const { withMounts } = await import("./run-mounts.ts");
+				const { store } = context;
+				const given = options;
+				const copyOf = prepared.copyOf.bind(prepared);
+				const open = (origin: DiskOrigin): Promise<MountedSource> => openSource(origin, running, context);
+				return withMounts(mounts, { running, store, signal, emit, given, copyOf, openSource: open }, run);
+			},
 		});
 		const run = elapsed();
 		// The layers below are in the store by now, or were not stored for a reason: a kill loses one finished step at most.

@@ -23,11 +23,9 @@ function requireStep(step: Step, onlyFiles: boolean): void {
 	for (const effect of step.effects) {
 		if (effect.kind === "exec" && onlyFiles) throw nothingToRun(effect.argv, step);
 		const what =
-			effect.kind === "exec" && effect.mounts.length > 0
-				? `RUN --mount=type=${effect.mounts[0]?.type ?? ""}`
-				: effect.kind === "copy"
-					? effect.request.origins.map(({ kind }) => UNSUPPORTED_ORIGINS[kind]).find((text) => text !== undefined)
-					: undefined;
+			effect.kind === "copy"
+				? effect.request.origins.map(({ kind }) => UNSUPPORTED_ORIGINS[kind]).find((text) => text !== undefined)
+				: undefined;
 		if (what === undefined) continue;
 		throw new NodebuildError({
 			code: "UNSUPPORTED",

@@ -13,6 +13,9 @@ export type NamedContext =
 	| { readonly kind: "folder"; readonly path: string }
 	| { readonly kind: "image"; readonly ref: string };
 
+/** Where the value of a secret comes from: a file (absolute path), or the environment. */
+export type SecretSource = { readonly file: string } | { readonly value: string };
+
 /** What `--verify` checks beside nodebuild's own checks. */
 export interface SuiteOptions {
 	/** Names of suites that come with nodebuild, or files in goss's format. */
@@ -49,6 +52,10 @@ export interface BuildOptions extends SuiteOptions {
 	readonly labels: Readonly<Record<string, string>>;
 	readonly verify: boolean;
 	readonly shellOnError: boolean;
+	/** `--secret`, by id; read when a step asks for it. */
+	readonly secrets?: ReadonlyMap<string, SecretSource>;
+	/** `--ssh`, by id: sockets of agents, or files with private keys. */
+	readonly agents?: ReadonlyMap<string, readonly string[]>;
 	/** Whether live states are taken and used; default never. */
 	readonly live?: LiveMode;
 	/** Folder of the store, absolute. */

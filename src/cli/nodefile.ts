@@ -2,7 +2,7 @@
 import { readdirSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { Command } from "commander";
-import type { BuildOptions } from "../build/types.ts";
+import type { BuildOptions, SecretSource } from "../build/types.ts";
 import { NodebuildError } from "../errors.ts";
 import type { Emit } from "../events.ts";
 import { nearest } from "../layers/reference.ts";
@@ -55,6 +55,8 @@ export interface BuildFlags {
 	readonly verify?: boolean;
 	readonly shellOnError?: boolean;
 	readonly live?: "auto" | "always" | "never";
+	readonly secret?: readonly (readonly [string, SecretSource])[];
+	readonly ssh?: readonly (readonly [string, readonly string[]])[];
 }
 
 /** Options normalised once: what the build gets. @throws NodebuildError NODEFILE_NOT_FOUND, CONTEXT_INVALID */
@@ -82,6 +84,8 @@ export function nodefileOptions(
 		labels: fromPairs(flags.label),
 		verify: build.verify === true,
 		shellOnError: build.shellOnError === true,
+		secrets: new Map(build.secret),
+		agents: new Map(build.ssh),
 		live: build.live ?? "never",
 		home: homeOf(io),
 		platform: flags.platform ?? hostPlatform(),

@@ -27,7 +27,11 @@ const OPEN = `set -e
 nsenter -t 1 -m unshare --mount --propagation slave sleep 300 >/dev/null 2>&1 &
 holder=$!
 name=
+tries=0
 while [ "$name" != sleep ]; do
+	tries=$((tries + 1))
+	[ $tries -lt 500 ] || { echo "no new mount namespace" >&2; exit 1; }
+	sleep 0.02
 	read -r name < /proc/$holder/comm
 done
 mount --bind /proc/$holder/ns/mnt "$file"

@@ -79,7 +79,7 @@ stub() {
 	if [ "$1" = d ]; then
 		mkdir -p -- "$2"
 	else
-		mkdir -p -- "\${2%/*}"
+		mkdir -p -- "\${2%/*}/"
 		: > "$2"
 	fi
 }
@@ -120,7 +120,7 @@ export function beginScript(targets: readonly string[], disks: readonly GuestDis
 	];
 	return `${FUNCTIONS}${DISK}missing() {
 	path=$(readlink -m -- "$1")
-	while [ ! -e "$path" ] && [ ! -L "$path" ]; do
+	while [ -n "$path" ] && [ ! -e "$path" ] && [ ! -L "$path" ]; do
 		printf 'missing %s\\0' "$path"
 		path=\${path%/*}
 	done
@@ -172,6 +172,11 @@ chmod ${mode.toString(8)} ${part}
 sync -f ${part}
 mv ${part} ${quote(`${at}/content`)}
 `;
+}
+
+/** Prints where a path of a tree is, symlinks resolved as if the tree were /. */
+export function findScript(root: string, path: string): string {
+	return `${FUNCTIONS}inside ${quote(root)} ${quote(path)}\n`;
 }
 
 /** Bind everything to its target, targets of targets last; then the staging area goes. */

@@ -7,6 +7,7 @@
  * layers/<hex of key>/             disk.qcow2 layer.json
  * images/<hex of the plan's key>/  disk.qcow2 image.json
  * tags/<encoded name>/<tag>.json   which image a name means
+ * caches/<hex of identity>[-N]/    disk.raw cache.json, see cache-store.ts
  * downloads/                       unfinished downloads, resumable
  * locks/                           see system/locks.ts
  * tmp/<owner>-<random>/            work in progress and in-use marks
@@ -30,6 +31,8 @@ export interface StorePaths {
 	readonly home: string;
 	readonly version: string;
 	readonly tags: string;
+	/** All caches of RUN --mount=type=cache. */
+	readonly caches: string;
 	readonly downloads: string;
 	readonly locks: string;
 	readonly tmp: string;
@@ -42,6 +45,7 @@ export interface StorePaths {
 	/** The folder of a name's tags. */
 	name(name: string): string;
 	tag(name: string, tag: string): string;
+	cache(name: string): string;
 	/** A lock's file; any text may be its name. */
 	lock(name: string): string;
 }
@@ -53,6 +57,7 @@ export function storePaths(home: string): StorePaths {
 		home,
 		version: join(home, "version"),
 		tags: join(home, "tags"),
+		caches: join(home, "caches"),
 		downloads: join(home, "downloads"),
 		locks: join(home, "locks"),
 		tmp: join(home, "tmp"),
@@ -62,6 +67,7 @@ export function storePaths(home: string): StorePaths {
 		record: (kind, digest) => join(entry(kind, digest), RECORD_NAME[kind]),
 		name,
 		tag: (text, tag) => join(name(text), `${tag}.json`),
+		cache: (text) => join(home, "caches", text),
 		lock: (text) => join(home, "locks", encodeName(text)),
 	};
 }

@@ -1,8 +1,10 @@
 /** What prune removes: a pure choice among what lies in the store. */
 
 export interface PrunePolicy {
-	/** Also images without a name, and bases that nothing left stands on. */
+	/** Also images without a name, bases that nothing left stands on, and caches. */
 	readonly all?: boolean;
+	/** Nothing but the caches of RUN --mount=type=cache. */
+	readonly only?: "caches";
 	/** Only what was last used longer ago; milliseconds. */
 	readonly olderThan?: number;
 	/** Stop as soon as the store takes no more than this; least recently used goes first. Bytes. */
@@ -14,8 +16,8 @@ export interface PrunePolicy {
 export interface PruneItem {
 	/** `<kind>/<hex>`. */
 	readonly id: string;
-	readonly kind: "bases" | "layers" | "images";
-	/** For people: a step's title, a base's name, an image's names. */
+	readonly kind: "bases" | "layers" | "images" | "caches";
+	/** For people: a step's title, a base's name, an image's names, a cache's id. */
 	readonly title: string;
 	/** Bytes on disk. */
 	readonly size: number;
@@ -33,10 +35,12 @@ function* downFrom(item: PruneItem | undefined, byId: ReadonlyMap<string, PruneI
 }
 
 function isRoot(item: PruneItem, policy: PrunePolicy): boolean {
+	if (policy.only !== undefined) return item.kind !== policy.only;
 	switch (item.kind) {
 		case "images":
 			return policy.all !== true || item.named === true;
 		case "bases":
+		case "caches":
 			return policy.all !== true;
 		case "layers":
 			return false;

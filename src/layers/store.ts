@@ -6,9 +6,10 @@ import { isErrno, whenFull, writeFileAtomic } from "../system/files.ts";
 import { type AcquireOptions, acquire, type Lock, sweepLocks } from "../system/locks.ts";
 import { ownedName, ownerGone, ownerOfName } from "../system/owner.ts";
 import { type BaseStore, createBaseStore } from "./base-store.ts";
+import { type CacheStore, createCacheStore } from "./cache-store.ts";
+import { createEpochs, type Epochs } from "./epochs.ts";
 import { createImageStore, type ImageStore } from "./image-store.ts";
 import { createLayerStore, type LayerStore } from "./layer-store.ts";
-import { createEpochs, type Epochs } from "./epochs.ts";
 import { createLiveStore, type LiveStore } from "./live-store.ts";
 import { createMarks } from "./marks.ts";
 import { type StorePaths, storePaths } from "./paths.ts";
@@ -30,6 +31,7 @@ export interface Store extends AsyncDisposable {
 	readonly images: ImageStore;
 	readonly epochs: Epochs;
 	readonly live: LiveStore;
+	readonly caches: CacheStore;
 	/** For unfinished downloads, which a later run resumes. */
 	readonly downloadsDir: string;
 	/** A lock between processes; any text may be its name. Not reentrant. */
@@ -128,6 +130,7 @@ export async function openStore(home: string): Promise<Store> {
 		images: createImageStore(paths, marks),
 		epochs: createEpochs(home),
 		live: createLiveStore(paths),
+		caches: createCacheStore(paths),
 		downloadsDir: paths.downloads,
 		lock: (name, options) => acquire(paths.lock(`build:${name}`), options),
 		workDir: () => makeWorkDir(paths),

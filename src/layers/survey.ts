@@ -2,6 +2,7 @@
 import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { diskUsage, exists } from "../system/files.ts";
+import { holdIdleCaches } from "./cache-store.ts";
 import { discard, lastUse, readAll, readParent, standsOn, takeAway } from "./entries.ts";
 import { locked, type Marks, markId } from "./marks.ts";
 import type { DiskKind, StorePaths } from "./paths.ts";
@@ -12,7 +13,7 @@ import { readTags, removeTag } from "./tags.ts";
 import { sweepTemps } from "./temps.ts";
 
 export interface PrunedEntry {
-	readonly kind: DiskKind | "damaged" | "download";
+	readonly kind: PruneItem["kind"] | "damaged" | "download";
 	/** Path in the store, `layers/<hex>`. */
 	readonly id: string;
 	readonly title: string;
@@ -32,6 +33,7 @@ export interface StoreUsage {
 	readonly bases: Share;
 	readonly layers: Share;
 	readonly images: Share;
+	readonly caches: Share;
 	/** Unusable entries: of a damaged record, or standing on something that is gone. */
 	readonly damaged: Share;
 	readonly downloads: number;
@@ -147,12 +149,18 @@ export async function measureUsage(paths: StorePaths): Promise<StoreUsage> {
 		bases: of("bases"),
 		layers: of("layers"),
 		images: of("images"),
+		caches: await cacheShare(paths),
 		damaged,
 		downloads: await diskUsage(paths.downloads),
 		tmp: await diskUsage(paths.tmp),
 		total: await diskUsage(paths.home),
 		reclaimable: damaged.bytes + share(choosePruned(items, {}, new Set(), Date.now())).bytes,
 	};
+}
+
+async function cacheShare(paths: StorePaths): Promise<Share> {
+	const count = (await readdir(paths.caches).catch(() => [])).length;
+	return { count, bytes: count === 0 ? 0 : await diskUsage(paths.caches) };
 }
 
 async function staleDownloads(paths: StorePaths): Promise<readonly PrunedEntry[]> {
@@ -180,14 +188,15 @@ async function dropEmptyTags(paths: StorePaths): Promise<void> {
 export async function prune(paths: StorePaths, marks: Marks, policy: PrunePolicy): Promise<PruneReport> {
 	const dryRun = policy.dryRun === true;
 	const graves: (string | undefined)[] = [];
+	await using caches = await holdIdleCaches(paths);
 	const removed = await locked(paths, async () => {
 		const { items, problems } = await survey(paths);
 		const inUse = new Set([...(await marks.others()), ...marks.own()]);
-		const damaged = problems.filter(({ id }) => !inUse.has(id));
+		const damaged = policy.only === undefined ? problems.filter(({ id }) => !inUse.has(id)) : [];
 		const chosen: readonly PrunedEntry[] = [
 			...damaged.map(({ id, reason, size }) => ({ kind: "damaged", id, title: reason, size }) as const),
-			...choosePruned(items, policy, inUse, Date.now()),
-			...(policy.all === true ? await staleDownloads(paths) : []),
+			...choosePruned([...items, ...caches.items], policy, inUse, Date.now()),
+			...(policy.all === true && policy.only === undefined ? await staleDownloads(paths) : []),
 		];
 		if (!dryRun) {
 			for (const { id } of chosen) graves.push(await takeAway(paths, join(paths.home, id)));

@@ -5,7 +5,7 @@ import { removeStaleTemps } from "../system/files.ts";
 import type { StorePaths } from "./paths.ts";
 
 /** Entries never hold any; work in progress and locks are looked after whenever the store is opened. */
-const ELSEWHERE: ReadonlySet<string> = new Set(["bases", "layers", "images", "tmp", "locks"]);
+const ELSEWHERE: ReadonlySet<string> = new Set(["bases", "layers", "images", "caches", "tmp", "locks"]);
 
 /** Remove them from wherever the store keeps small files: names, epochs, caches. */
 export async function sweepTemps(paths: StorePaths): Promise<void> {

@@ -5,6 +5,7 @@ import { type Command, Option } from "commander";
 import type { BuildResult } from "../../build/types.ts";
 import { EXIT_STATUS } from "../../errors.ts";
 import type { OutputRequest } from "../../output/types.ts";
+import { check } from "../check.ts";
 import {
 	addProgressOption,
 	type CommandContext,
@@ -13,10 +14,10 @@ import {
 	progressOf,
 	withProgress,
 } from "../context.ts";
-import { check } from "../check.ts";
-import { addNodefileOptions, type NodefileFlags, nodefileOptions } from "../nodefile.ts";
+import { addNodefileOptions, type BuildFlags, type NodefileFlags, nodefileOptions } from "../nodefile.ts";
 import { parseTag } from "../parse.ts";
 import { renderResult, resultJson } from "../render/result.ts";
+import { parseSecret, parseSsh } from "../secrets.ts";
 import { addSuiteOptions, type SuiteFlags, suiteOptions } from "../suites.ts";
 
 interface Flags extends NodefileFlags, ProgressFlags, SuiteFlags {
@@ -25,6 +26,8 @@ interface Flags extends NodefileFlags, ProgressFlags, SuiteFlags {
 	readonly verify?: boolean;
 	readonly shellOnError?: boolean;
 	readonly live?: "auto" | "always" | "never";
+	readonly secret?: NonNullable<BuildFlags["secret"]>;
+	readonly ssh?: NonNullable<BuildFlags["ssh"]>;
 	readonly iidfile?: string;
 	readonly check?: boolean;
 }
@@ -42,6 +45,16 @@ export function addBuild(program: Command, context: CommandContext): void {
 			"-o, --output <type=...,dest=...>",
 			"write the image to a file; may be given several times",
 			collect(String),
+		)
+		.option(
+			"--secret <id=...,src=...|env=...>",
+			"secret for RUN --mount=type=secret; may be given several times",
+			collect((text) => parseSecret(text, context.io)),
+		)
+		.option(
+			"--ssh <default|id[=socket|key,...]>",
+			"SSH agent or keys for RUN --mount=type=ssh; may be given several times",
+			collect((text) => parseSsh(text, context.io)),
 		)
 		.option("--verify", "boot a throwaway copy of the image and check that it answers")
 		.addOption(

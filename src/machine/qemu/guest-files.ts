@@ -71,6 +71,7 @@ while :; do
 done
 `;
 
+/** Sockets are forwarded for RUN --mount=type=ssh, which sshd refuses where it may not forward ports either. */
 export const SSHD_CONFIG = `Port 22
 ListenAddress ${MANAGEMENT_ADDRESS}
 HostKey /etc/ssh/host_key
@@ -86,7 +87,8 @@ PrintLastLog no
 PidFile none
 LogLevel ERROR
 MaxSessions 100
-AllowTcpForwarding no
+AllowTcpForwarding remote
+AllowStreamLocalForwarding remote
 X11Forwarding no
 `;
 

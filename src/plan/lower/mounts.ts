@@ -2,22 +2,44 @@
 import { expandMounts } from "../../instructions/index.ts";
 import type { MountSpec, RunInstruction } from "../../instructions/types.ts";
 import { basePath, cleanPath, joinPath } from "../paths.ts";
-import type { CopyOrigin, MountOrigin, PlannedMount } from "../types.ts";
+import type { CopyOrigin, CopyRequest, Env, MountOrigin, PlannedMount } from "../types.ts";
 import { expandIn, invalid, type LowerContext, type Source } from "./context.ts";
 
 export async function lowerMounts(instruction: RunInstruction, context: LowerContext): Promise<PlannedMount[]> {
 	const mounts: PlannedMount[] = [];
-	for (const [index, mount] of expandMounts(instruction, expandIn(context)).entries())
-		mounts.push(await lowerMount(mount, context.sources[index], context));
+	for (const [index, mount] of expandMounts(instruction, expandIn(context)).entries()) {
+		const agents = mounts.filter(({ type }) => type === "ssh").length;
+		mounts.push(await lowerMount(mount, context.sources[index], agents, context));
+	}
 	return mounts;
 }
 
-async function lowerMount(mount: MountSpec, source: Source | undefined, context: LowerContext): Promise<PlannedMount> {
+/** The environment with the first agent's socket in it, unless it names another. */
+export function withAgent(env: Env, mounts: readonly PlannedMount[]): Env {
+	const agent = mounts.find(({ type }) => type === "ssh")?.target;
+	if (agent === undefined || env.some(([name]) => name === "SSH_AUTH_SOCK")) return env;
+	return [...env, ["SSH_AUTH_SOCK", agent]];
+}
+
+/** Sockets without a target are numbered (moby/buildkit client/llb/exec.go). */
+function lowerSsh(mount: MountSpec, before: number, { at }: LowerContext): PlannedMount {
+	if (mount.source !== undefined)
+		throw invalid(at, `expected an ssh mount without source, got source=${mount.source}`, "Name the agent: id=name.");
+	const target = mount.target === undefined ? `/run/buildkit/ssh_agent.${before}` : joinPath("/", mount.target);
+	return { ...mount, id: mount.id ?? "default", target };
+}
+
+async function lowerMount(
+	mount: MountSpec,
+	source: Source | undefined,
+	agents: number,
+	context: LowerContext,
+): Promise<PlannedMount> {
 	switch (mount.type) {
+		case "ssh":
+			return lowerSsh(mount, agents, context);
 		case "secret":
 			return lowerSecret(mount, context);
-		case "ssh":
-			return { ...mount, ...(mount.target === undefined ? {} : { target: joinPath("/", mount.target) }) };
 		case "tmpfs":
 			return { ...mount, target: targetOf(mount, context) };
 		case "bind":
@@ -54,20 +76,12 @@ function lowerSecret(mount: MountSpec, context: LowerContext): PlannedMount {
 }
 
 async function withContent(mount: PlannedMount, origin: MountOrigin, context: LowerContext): Promise<PlannedMount> {
-	const content = await context.contentOf(
-		{
-			origins: [copyOrigin(origin, joinPath("/", mount.source ?? ""))],
-			dest: mount.target ?? "/",
-			link: false,
-			parents: false,
-			exclude: [],
-			unpack: false,
-		},
-		context.at,
-	);
-	return { ...mount, origin, content };
+	return { ...mount, origin, content: await context.contentOf(contentRequest(mount, origin, "/"), context.at) };
 }
 
-function copyOrigin(origin: MountOrigin, path: string): CopyOrigin {
-	return { ...origin, paths: [path] };
+/** What a mount brings in, as the COPY that brings the same to `dest`. The source is a path, not a pattern. */
+export function contentRequest(mount: PlannedMount, origin: MountOrigin, dest: string): CopyRequest {
+	const path = joinPath("/", mount.source ?? "").replace(/[*?[\]\\]/g, "\\$&");
+	const from: CopyOrigin = { ...origin, paths: [path] };
+	return { origins: [from], dest, link: false, parents: false, exclude: [], unpack: false };
 }

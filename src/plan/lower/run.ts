@@ -8,7 +8,7 @@ import { cleanPath } from "../paths.ts";
 import { withShell } from "../state.ts";
 import type { Effect } from "../types.ts";
 import { expansionOf, invalid, type LowerContext, type Lowered } from "./context.ts";
-import { lowerMounts } from "./mounts.ts";
+import { lowerMounts, withAgent } from "./mounts.ts";
 import { original } from "./settings.ts";
 
 /** Where heredocs with a shebang are found while they run; BuildKit's place. */
@@ -20,13 +20,14 @@ type Command = Pick<Exec, "argv" | "pipes">;
 export async function lowerRun(instruction: RunInstruction, context: LowerContext): Promise<Lowered> {
 	const { state, proxies } = context;
 	const { env, added } = withProxies(state.env, proxies);
+	const mounts = await lowerMounts(instruction, context);
 	const effect: Exec = {
 		kind: "exec",
 		...commandOf(instruction, context),
-		env,
+		env: withAgent(env, mounts),
 		cwd: cleanPath(state.config.workdir),
 		user: state.config.user,
-		mounts: await lowerMounts(instruction, context),
+		mounts,
 		network: instruction.network,
 		...(added.length === 0 ? {} : { unkeyed: added }),
 	};

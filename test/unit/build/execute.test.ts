@@ -51,6 +51,8 @@ async function execute(step: Step, rule?: (options: ExecOptions) => Partial<Capt
 		onWarning: (message) => output.push(message),
 		openSource: () => Promise.reject(new Error("no disk")),
 		copyOf: async () => inlineCopy({ name: "f", content: "text" }, 0),
+		withMounts: (_mounts, run) =>
+			run({ place: { mounts: "/run/mounts" }, secretEnv: [["TOKEN", Buffer.from("s3cret")]] }),
 	});
 	return { guest, output };
 }
@@ -84,6 +86,16 @@ describe("a command", () => {
 			network: "none",
 		});
 		expect(output.sort()).toEqual(["stderr: err\n", "stdout: out\n"]);
+	});
+
+	test("with mounts runs where they are, with the secrets that it asked for as variables", async () => {
+		const mounts = [{ type: "tmpfs", target: "/scratch" } as const];
+		const { guest } = await execute(stepOf(exec({ mounts })));
+		expect(guest.asked[0]).toMatchObject({
+			argv: ["/bin/sh", "-c", "true"],
+			place: { mounts: "/run/mounts" },
+			secretEnv: [["TOKEN", Buffer.from("s3cret")]],
+		});
 	});
 
 	test("that reboots the machine is done", async () => {

@@ -133,7 +133,7 @@ test("a base is asked for by its name, and kept with what it resolved to", async
 
 describe("is refused", () => {
 	test.each([
-		["FROM debian:12\nRUN --mount=type=cache,target=/c x", {}, "UNSUPPORTED", 2],
+		["FROM debian:12\nADD https://example.org/x /x", {}, "UNSUPPORTED", 2],
 		["FROM alpine\nRUN x", {}, "UNSUPPORTED", 1],
 		["FROM debian:12\nRUN x", { platform: "linux/arm64" }, "UNSUPPORTED", 1],
 		["FROM debian:12\nRUN x\nCOPY none /", {}, "COPY_SOURCE_MISSING", 3],

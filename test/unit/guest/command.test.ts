@@ -2,7 +2,7 @@ import { chmod, mkdir, realpath, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type GuestCommand, commandLine, quote, secretScript } from "../../../src/guest/command.ts";
+import { commandLine, type GuestCommand, quote, secretScript } from "../../../src/guest/command.ts";
 import { tempDir } from "../system/child.ts";
 import { runHere } from "./local-guest.ts";
 
