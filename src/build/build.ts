@@ -33,7 +33,7 @@ async function buildIn(options: BuildOptions): Promise<BuildResult> {
 	const prepared = await prepare(options, store, rootResolver(options, store, parentMaker(options, store)));
 	const known = await unchanged(prepared, options, store);
 	const { image, cached } = known === undefined ? await make(prepared, options, store) : { image: known, cached: true };
-	if (takesLive(options)) await store.live.trim(readEnvironment().liveQuota);
+	if (!cached && takesLive(options)) await store.live.trim(readEnvironment().liveQuota);
 	const outputs = await writeOutputs(image, options);
 	const verification = options.verify ? await verify(image, options, store, suites) : undefined;
 	return {

@@ -13,14 +13,14 @@ export class CommitQueue {
 		this.#store = store;
 	}
 
-	/** `live`: folder of the live state frozen with it. Parents before children; a failure is thrown by `settled`. */
-	add(record: NewLayer, file: string, live?: string): void {
+	/** Parents before children; a failure is thrown by `settled`. `stored` is called when the layer is in the store. */
+	add(record: NewLayer, file: string, stored?: () => Promise<void>): void {
 		this.#tail = this.#tail.then(async () => {
 			if (this.#failure !== undefined) return;
 			try {
 				const layer = await this.#store.layers.commit(record, file);
 				if (!layer.stored) this.#failure = overtaken(record.key);
-				else if (live !== undefined) await this.#store.live.commit(record.key, live);
+				else await stored?.();
 			} catch (error) {
 				this.#failure = error;
 			}

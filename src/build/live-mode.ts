@@ -3,7 +3,7 @@ import type { Step } from "../plan/types.ts";
 import type { BuildOptions } from "./types.ts";
 
 export function takesLive({ live }: Pick<BuildOptions, "live">): boolean {
-	return live !== undefined && live !== "never";
+	return live !== "never";
 }
 
 /**

@@ -1,35 +1,31 @@
-/** When live states are taken and used, and what they stand on. */
-import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
+/** Live states of this host's machines: which one fits, and what a machine needs to go on from it. */
+import { copyFile, link, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Digest, sha256 } from "../digest.ts";
-import type { Store } from "../layers/store.ts";
+import { NodebuildError } from "../errors.ts";
 import { ZERO_RAM } from "../layers/live-store.ts";
+import type { Store } from "../layers/store.ts";
+import type { AcceleratorReport } from "../machine/qemu/accelerator.ts";
 import { patchFile } from "../machine/qemu/live/memory.ts";
 import {
 	DELTA,
 	DEVICES,
+	DISK,
 	fingerprint,
 	type LiveRecord,
 	readFitting,
+	readRecord,
 	runsOf,
 	writeRecord,
 } from "../machine/qemu/live/state.ts";
-import type { AcceleratorReport } from "../machine/qemu/accelerator.ts";
-import type { FrozenDisk, MachineSpec } from "../machine/types.ts";
+import type { MachineSpec } from "../machine/types.ts";
 
 export interface LiveSettings {
 	readonly fits: Digest;
 	readonly state?: { readonly folder: string; readonly record: LiveRecord };
 }
 
-/** Bytes of memory overlay above which a machine goes on from a base file of its own. */
-const OUTGROWN = 96 * 2 ** 20;
-
-export function outgrown({ live }: FrozenDisk): boolean {
-	return live !== undefined && live > OUTGROWN;
-}
-
-/** What the host can take, and the state of `layer` when it is whole and fits. */
+/** What the host can take, and the state of `layer` that fits. */
 export async function liveOf(
 	store: Store,
 	report: AcceleratorReport,
@@ -39,11 +35,9 @@ export async function liveOf(
 	const { accelerator, qemuVersion } = report;
 	const cpu = accelerator === "kvm" ? sha256(await readFile("/proc/cpuinfo", "utf8").then(cpuIdentity)) : "";
 	const fits = fingerprint(spec, accelerator, qemuVersion, cpu);
-	const folder = layer === undefined ? undefined : await store.live.find(layer);
+	const folder = layer === undefined ? undefined : await store.live.find(layer, fits);
 	const record = folder === undefined ? undefined : await readFitting(folder, fits);
-	if (folder === undefined || record === undefined) return { fits };
-	if (record.ram !== ZERO_RAM && (await store.live.ram(record.ram)) === undefined) return { fits };
-	return { fits, state: { folder, record } };
+	return folder === undefined || record === undefined ? { fits } : { fits, state: { folder, record } };
 }
 
 function cpuIdentity(cpuinfo: string): string {
@@ -51,33 +45,49 @@ function cpuIdentity(cpuinfo: string): string {
 	return [...new Set(cpuinfo.split("\n").filter((line) => wanted.test(line)))].join("\n");
 }
 
-/** The RAM file that a machine is to map: the state's base, or zeros. */
+/**
+ * The RAM file that a machine is to map: the state's, or zeros. It has a name in the machine's own folder: QEMU
+ * would make an empty one in place of one that was trimmed a moment ago.
+ * @throws NodebuildError STORE_INVALID when the state's is gone or not whole.
+ */
 export async function withRam(
 	live: LiveSettings,
 	folder: string,
 	{ store, spec }: { readonly store: Store; readonly spec: MachineSpec },
 ) {
 	const ram = live.state?.record.ram ?? ZERO_RAM;
-	const kept = ram === ZERO_RAM ? undefined : await store.live.ram(ram);
-	const ramFile = kept ?? join(folder, "ram");
-	if (kept === undefined) await store.live.copyRam(ZERO_RAM, spec.memory * 2 ** 20, ramFile);
-	return { ...live, ram, ramFile };
+	const ramFile = join(folder, "ram");
+	const there =
+		ram === ZERO_RAM
+			? await store.live.ram.copy(ZERO_RAM, spec.memory * 2 ** 20, ramFile)
+			: await store.live.ram.link(ram, ramFile);
+	if (there) return { ...live, ram, ramFile };
+	throw new NodebuildError({ code: "STORE_INVALID", message: "the RAM file that it stands on is gone or not whole" });
 }
 
-/** Make a layer's memory overlay part of a base file of its own. */
-export async function flatten(store: Store, layer: Digest, memory: number): Promise<void> {
-	const folder = await store.live.find(layer);
-	if (folder === undefined) return;
-	const record = JSON.parse(await readFile(join(folder, "live.json"), "utf8")) as LiveRecord;
-	await using work = await store.workDir();
-	const file = join(work.path, "ram");
-	await store.live.copyRam(record.ram, memory * 2 ** 20, file);
+/**
+ * A state whose memory overlay has become part of a RAM file of its own, in `work`.
+ * @param memory MiB.
+ * @throws when there is no room for it, or the RAM file that it stands on has gone.
+ */
+export async function flatten(store: Store, folder: string, work: string, memory: number): Promise<string> {
+	const record = await readRecord(folder);
+	const file = join(work, "flat-ram");
+	if (!(await store.live.ram.copy(record.ram, memory * 2 ** 20, file)))
+		throw new NodebuildError({ code: "STORE_INVALID", message: "the RAM file that it stands on is gone" });
 	patchFile(file, join(folder, DELTA), runsOf(record));
-	const flat = join(work.path, "live");
+	const flat = join(work, "flat");
 	await mkdir(flat, { mode: 0o700 });
 	await copyFile(join(folder, DEVICES), join(flat, DEVICES));
 	await writeFile(join(flat, DELTA), "", { mode: 0o600 });
-	const ram = await store.live.addRam(file);
-	await writeRecord(flat, { ...record, ram, runs: [], deltaSize: 0, deltaSha256: sha256("").slice("sha256:".length) });
-	await store.live.commit(layer, flat);
+	if (record.diskSha256 !== undefined) await link(join(folder, DISK), join(flat, DISK));
+	const ram = await store.live.ram.add(file);
+	await writeRecord(flat, {
+		...record,
+		ram,
+		runs: [],
+		deltaSize: 0,
+		deltaSha256: sha256("").slice("sha256:".length),
+	});
+	return flat;
 }

@@ -8,10 +8,13 @@ import { backingNameOfDisk } from "../layers/paths.ts";
 import type { Store, WorkDir } from "../layers/store.ts";
 import type { Layer } from "../layers/types.ts";
 import type { AcceleratorReport } from "../machine/qemu/accelerator.ts";
+import type { Accelerator } from "../machine/qemu/arguments.ts";
 import type { StartOptions } from "../machine/qemu/start.ts";
 import type { Machine, MachineSpec } from "../machine/types.ts";
 import { readEnvironment } from "../system/env.ts";
-import { exists } from "../system/files.ts";
+import { exists, liesInMemory } from "../system/files.ts";
+import { watchConsole } from "./silence.ts";
+import { noteCost } from "./costs.ts";
 import { type LiveSettings, liveOf, withRam } from "./live.ts";
 import { takesLive } from "./live-mode.ts";
 import { type Task, task } from "./task.ts";
@@ -31,6 +34,9 @@ export interface Running extends AsyncDisposable {
 	readonly resumed: boolean;
 	/** A secret was in its memory: no live state is taken of it. */
 	tainted: boolean;
+	/** Its memory lies so that a live state can be taken of it. */
+	readonly mapped: boolean;
+	readonly accelerator: Accelerator;
 }
 
 export interface StartRequest {
@@ -45,9 +51,14 @@ export interface StartRequest {
 	readonly title: string;
 	readonly signal: AbortSignal;
 	readonly emit: Emit;
+	/** Milliseconds that a guest's console may be silent while it boots, under KVM that has not proven itself. */
+	readonly patience?: number;
 	/** Key of the layer that `disk` is, when its live state may be used and new ones may be taken. */
 	readonly live?: { readonly layer: Digest | undefined };
 }
+
+/** A guest under KVM boots within ten seconds or so; its firmware, loader and kernel write to the console. */
+const PATIENCE = 45_000;
 
 let said = false;
 
@@ -87,15 +98,47 @@ function missing(program: string): NodebuildError {
 export async function start(request: StartRequest): Promise<Running> {
 	const { store, emit, signal } = request;
 	const host = await probeHost(store, emit, signal);
-	const live = request.live && (await liveOf(store, host.report, request.spec, request.live.layer));
+	const live = await livePossible(request, host);
 	if (live?.state !== undefined) {
 		const resumed = await resume(request, host, live);
 		if (resumed !== undefined) return resumed;
 	}
-	const { state: _state, ...fresh } = live ?? {};
-	return task(emit, request.title, (handle) =>
-		bring(request, host, handle, live === undefined ? undefined : (fresh as LiveSettings)),
-	);
+	const boot = (on: Host, settings: LiveSettings | undefined): Promise<Running> =>
+		task(emit, request.title, (handle) => bring(request, on, handle, settings && { fits: settings.fits }));
+	try {
+		return await boot(host, live);
+	} catch (error) {
+		if (!(error instanceof SilentGuest)) throw error;
+		const emulating = await fallBack(host, request);
+		return await boot(emulating, await livePossible(request, emulating));
+	}
+}
+
+/** Undefined: the machine is to have no live states. */
+async function livePossible({ live, store, spec }: StartRequest, { report }: Host): Promise<LiveSettings | undefined> {
+	// A store in memory would hold the guest's memory a second time, and QEMU would die when it is full.
+	if (live === undefined || (await liesInMemory(store.home))) return undefined;
+	return await liveOf(store, report, spec, live.layer);
+}
+
+/** KVM started QEMU, and the guest in it never said a word: some hosts' nested virtualization is like that. */
+class SilentGuest extends Error {}
+
+/** Emulation from now on, until the host is booted anew. @throws NodebuildError where KVM was demanded. */
+async function fallBack({ qemu, report }: Host, { store, emit }: StartRequest): Promise<Host> {
+	const { accelerator: choice } = readEnvironment();
+	const why = "/dev/kvm exists and a probe guest ran under it, but a machine came to nothing";
+	if (choice === "kvm")
+		throw new NodebuildError({
+			code: "MACHINE_NOT_READY",
+			message: `NODEBUILD_ACCEL asks for KVM: ${why}`,
+			hint: "unset NODEBUILD_ACCEL to build with emulation, which is slower but gives the same result",
+		});
+	const { remember } = await import("../machine/qemu/accelerator.ts");
+	const emulating = { accelerator: "tcg", why, qemuVersion: report.qemuVersion } as const;
+	await remember(join(store.home, "host"), { qemu, choice }, emulating);
+	emit({ type: "info", message: `machines are emulated from now on: ${why}` });
+	return { qemu, report: emulating };
 }
 
 /** A machine exactly at a layer: resumed where it may and can be, else booted from its disk. */
@@ -130,7 +173,7 @@ async function resume(request: StartRequest, host: Host, live: LiveSettings): Pr
 		if (!(error instanceof NodebuildError) || error.code === "INTERRUPTED" || error.code === "HOST_DISK_FULL")
 			throw error;
 		emit({ type: "info", message: `the live state could not be used, the machine boots instead: ${error.message}` });
-		if (wanted?.layer !== undefined) await store.live.drop(wanted.layer);
+		if (wanted?.layer !== undefined) await store.live.drop(wanted.layer, live.fits);
 		return undefined;
 	}
 }
@@ -139,6 +182,8 @@ async function bring(request: StartRequest, host: Host, handle: Task, live?: Liv
 	const { startMachine } = await import("../machine/qemu/start.ts");
 	const work = await request.store.workDir();
 	const begin = performance.now();
+	const unproven = host.report.accelerator === "kvm" && host.report.proven !== true && live?.state === undefined;
+	const watch = unproven ? watchConsole(join(work.path, "console.log"), request.patience ?? PATIENCE) : undefined;
 	try {
 		const machine = await startMachine({
 			...(live === undefined ? {} : { live: await withRam(live, work.path, request) }),
@@ -149,11 +194,15 @@ async function bring(request: StartRequest, host: Host, handle: Task, live?: Liv
 			accelerator: host.report.accelerator,
 			purpose: request.purpose,
 			firstBoot: request.firstBoot,
-			signal: request.signal,
+			signal: watch === undefined ? request.signal : AbortSignal.any([request.signal, watch.signal]),
 			onNote: (note) => handle.log(note),
 			onWarning: ({ description, detail, hint }) =>
 				request.emit({ type: "warning", message: `expected that ${description}, got: ${detail}\n${hint}` }),
 		});
+		const bootMilliseconds = performance.now() - begin;
+		if (unproven) await prove(host, request.store);
+		const kind = live?.state === undefined ? "boot" : "resume";
+		if (!request.firstBoot) await noteCost(request.store, host.report.accelerator, kind, bootMilliseconds);
 		const dispose = async (): Promise<void> => {
 			await machine.kill();
 			await work.release();
@@ -161,13 +210,24 @@ async function bring(request: StartRequest, host: Host, handle: Task, live?: Liv
 		return {
 			machine,
 			work,
-			bootMilliseconds: performance.now() - begin,
+			bootMilliseconds,
 			resumed: live?.state !== undefined,
 			tainted: false,
+			mapped: live !== undefined,
+			accelerator: host.report.accelerator,
 			[Symbol.asyncDispose]: dispose,
 		};
 	} catch (error) {
 		await work.release();
+		if (watch?.signal.aborted === true && !request.signal.aborted) throw new SilentGuest();
 		throw error;
+	} finally {
+		watch?.stop();
 	}
+}
+
+async function prove({ qemu, report }: Host, store: Store): Promise<void> {
+	const { remember } = await import("../machine/qemu/accelerator.ts");
+	const { accelerator: choice } = readEnvironment();
+	await remember(join(store.home, "host"), { qemu, choice }, { ...report, proven: true });
 }

@@ -1,20 +1,19 @@
 /** The steps of a chain: find where to start, bring a machine up exactly there, replay the rest. */
-import { join } from "node:path";
-import { type Digest, hexOf } from "../digest.ts";
+import type { Digest } from "../digest.ts";
 import { NodebuildError } from "../errors.ts";
-import { backingName } from "../layers/paths.ts";
 import type { Store } from "../layers/store.ts";
 import type { Layer } from "../layers/types.ts";
-import type { FrozenDisk, Machine } from "../machine/types.ts";
+import type { FrozenLive, Machine } from "../machine/types.ts";
 import type { Step } from "../plan/types.ts";
 import type { Lock } from "../system/locks.ts";
+import { bringUp, freeze, renew, type Start } from "./bring-up.ts";
 import type { Chain } from "./chain.ts";
 import { CommitQueue } from "./commit.ts";
 import { executeStep } from "./execute.ts";
-import { flatten, outgrown } from "./live.ts";
-import { taints, takesLive } from "./live-mode.ts";
+import { LiveKeeper } from "./live-keeper.ts";
+import { taints } from "./live-mode.ts";
 import { explainLoss } from "./loss.ts";
-import { type Running, start, startAt } from "./machines.ts";
+import type { Running } from "./machines.ts";
 import type { DiskOrigin, MountedSource } from "./mount-source.ts";
 import { openSource } from "./sources.ts";
 import type { StageContext } from "./stage-context.ts";
@@ -25,13 +24,6 @@ export interface StageResult {
 	readonly layer: Layer;
 	/** The machine in the state after the last step, when one was needed. */
 	readonly running?: Running;
-}
-
-/** Where a chain starts: the deepest layer that the store has. */
-interface Start {
-	readonly layer: Layer | undefined;
-	/** How many of the chain's layered steps it covers. */
-	readonly done: number;
 }
 
 export async function findStart(store: Store, chain: Chain): Promise<Start> {
@@ -93,7 +85,8 @@ async function replay(chain: Chain, begin: Start, context: StageContext, held: L
 	const { store, options } = context;
 	requireSecrets(chain.layered.slice(begin.done), options);
 	const commits = new CommitQueue(store);
-	let running = await bringUp(chain, begin, context, commits);
+	const keeper = new LiveKeeper(chain, context);
+	let running = await bringUp(chain, begin, context, commits, keeper);
 	let lock = held;
 	/** The next step's lock is taken before this one's goes, and this one's goes when its layer is stored. */
 	const advance = async (key: Digest): Promise<void> => {
@@ -108,12 +101,11 @@ async function replay(chain: Chain, begin: Start, context: StageContext, held: L
 		for (const step of chain.layered.slice(begin.done)) {
 			if (locked) locked = false;
 			else await advance(step.key);
-			const frozen = await runStep(step, parent, running, context, commits);
+			const live = await runStep(chain, step, parent, running, context, commits, keeper);
 			parent = step.key;
-			if (step !== chain.layered.at(-1) && outgrown(frozen)) {
-				await commits.settled();
-				running = await renew(running, step.key, step.title, context);
-			}
+			if (!keeper.shouldRenew(live, step === chain.layered.at(-1))) continue;
+			await commits.settled();
+			running = await renew(running, step.key, live, context, keeper);
 		}
 		await commits.settled();
 		const layer = await store.layers.find(parent);
@@ -137,77 +129,15 @@ async function shellAtFailure(machine: Machine, { emit }: BuildOptions): Promise
 	await machine.guest.interactive({ argv: ["/bin/sh", "-c", "exec $(command -v bash || echo sh) -l"] });
 }
 
-/** From the deepest layer, or from the base: then the booted base becomes the first layer. */
-async function bringUp(chain: Chain, begin: Start, context: StageContext, commits: CommitQueue): Promise<Running> {
-	const { options, store, prepared, root } = context;
-	const spec = { memory: options.memory, cpus: options.cpus };
-	const { emit, signal } = options;
-	const common = { store, spec, purpose: "build", signal, emit } as const;
-	if (begin.layer !== undefined) {
-		return startAt(begin.layer, store, options);
-	}
-	const virtualSize = Math.max(prepared.diskSize, root.virtualSize);
-	const title = `boot ${root.ref} for the first time`;
-	const live = takesLive(options) ? { live: { layer: undefined } } : {};
-	const running = await start({ ...common, ...live, disk: root.disk, virtualSize, firstBoot: true, title });
-	const record = {
-		version: 1,
-		key: chain.rootKey,
-		base: root.digest,
-		title: `FROM ${root.ref}`,
-		created: new Date().toISOString(),
-		virtualSize,
-	} as const;
-	const begun = performance.now();
-	try {
-		const { file, live: size, liveFolder } = await freeze(running, chain.rootKey, options);
-		const boot = Math.round(running.bootMilliseconds);
-		commits.add({ ...record, took: { run: 0, freeze: Math.round(performance.now() - begun), boot } }, file, liveFolder);
-		if (size === undefined) return running;
-		await commits.settled();
-		return await renew(running, chain.rootKey, record.title, context);
-	} catch (error) {
-		const failure = await explainLoss(running.machine, error);
-		await running[Symbol.asyncDispose]();
-		throw failure;
-	}
-}
-
-/** Guest's caches to its disk, then a new overlay; the machine runs on. */
-async function freeze(
-	{ machine, work, tainted }: Running,
-	key: Digest,
-	options: BuildOptions,
-): Promise<FrozenDisk & { readonly liveFolder?: string }> {
-	await machine.settle(options.signal);
-	const next = backingName("layers", key);
-	if (!takesLive(options) || tainted || !machine.canFreezeLive) return machine.freeze(next);
-	const liveFolder = join(work.path, `live-${hexOf(key).slice(0, 16)}`);
-	const frozen = await machine.freeze(next, liveFolder);
-	return frozen.live === undefined ? frozen : { ...frozen, liveFolder };
-}
-
-/**
- * A machine whose memory differs much from its base RAM file freezes slowly: the layer's state becomes a
- * base file of its own, and the machine goes on from there.
- */
-async function renew(old: Running, key: Digest, title: string, context: StageContext): Promise<Running> {
-	const { options, store } = context;
-	await old[Symbol.asyncDispose]();
-	await flatten(store, key, options.memory);
-	const layer = await store.layers.find(key);
-	if (layer === undefined)
-		throw new NodebuildError({ code: "STORE_INVALID", message: `the layer "${title}" vanished` });
-	return startAt(layer, store, options);
-}
-
 async function runStep(
+	chain: Chain,
 	step: Step,
 	parent: Digest,
 	running: Running,
 	context: StageContext,
 	commits: CommitQueue,
-): Promise<FrozenDisk> {
+	keeper: LiveKeeper,
+): Promise<FrozenLive | undefined> {
 	const { options, prepared, root } = context;
 	const { emit, signal } = options;
 	const begun = performance.now();
@@ -236,14 +166,15 @@ async function runStep(
 		const run = elapsed();
 		// The layers below are in the store by now, or were not stored for a reason: a kill loses one finished step at most.
 		await commits.settled();
-		const frozen = await freeze(running, step.key, options);
+		const { file, live } = await freeze(running, step.key, options, keeper);
 		const took = { run, freeze: elapsed() - run };
 		const virtualSize = Math.max(prepared.diskSize, root.virtualSize);
 		const created = new Date().toISOString();
 		const record = { version: 1, key: step.key, parent, base: root.digest, title: step.title, created } as const;
-		commits.add({ ...record, virtualSize, took }, frozen.file, frozen.liveFolder);
+		const renews = keeper.shouldRenew(live, step === chain.layered.at(-1));
+		commits.add({ ...record, virtualSize, took }, file, renews ? undefined : () => keeper.keep(step.key, live));
 		emit({ type: "step-done", step, milliseconds: run, freezeMilliseconds: took.freeze });
-		return frozen;
+		return live;
 	} catch (error) {
 		const failure = await explainLoss(running.machine, error);
 		emit({

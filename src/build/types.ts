@@ -1,13 +1,13 @@
 /** What a build is asked for, and what it answers. */
 import type { Digest } from "../digest.ts";
 import type { Emit } from "../events.ts";
+import type { LiveMode } from "../layers/live-policy.ts";
 import type { Image } from "../layers/types.ts";
 import type { OutputRequest, OutputResult } from "../output/types.ts";
 import type { Plan } from "../plan/types.ts";
 import type { GivenVariable } from "../profiles/types.ts";
 
-/** `auto`: where it pays and fits the quota; `always`: at every step; `never`: neither taken nor used. */
-export type LiveMode = "auto" | "always" | "never";
+export type { LiveMode } from "../layers/live-policy.ts";
 
 export type NamedContext =
 	| { readonly kind: "folder"; readonly path: string }
@@ -56,7 +56,7 @@ export interface BuildOptions extends SuiteOptions {
 	readonly secrets?: ReadonlyMap<string, SecretSource>;
 	/** `--ssh`, by id: sockets of agents, or files with private keys. */
 	readonly agents?: ReadonlyMap<string, readonly string[]>;
-	/** Whether live states are taken and used; default never. */
+	/** Whether live states are taken and used; default auto. */
 	readonly live?: LiveMode;
 	/** Folder of the store, absolute. */
 	readonly home: string;

@@ -4,6 +4,7 @@
  */
 import type { BaseRow } from "../bases/index.ts";
 import type { LintReport } from "../build/lint.ts";
+import type { WarmOptions } from "../build/warm.ts";
 import type { BuildOptions, BuildResult, MachineOptions, PlanReport, VerifyReport } from "../build/types.ts";
 import type { VerifyOptions } from "../build/verify.ts";
 import type { RemovedImage } from "../layers/image-store.ts";
@@ -44,6 +45,7 @@ export interface Backend {
 	prune(home: string, policy: PrunePolicy): Promise<PruneReport>;
 	bases(options: BaseOptions): Promise<readonly BaseRow[]>;
 	buildBase(options: BaseOptions & { readonly ref: string }): Promise<BaseRecord>;
+	warmBase(options: WarmOptions): Promise<void>;
 	/** What this machine has; each row says what to do about a lack. */
 	doctor(home: string, signal: AbortSignal): Promise<readonly DoctorRow[]>;
 }

@@ -33,6 +33,7 @@ export const modules: Backend = {
 			// A relative path is taken from the current folder, as beside a Nodefile there.
 			return buildBase(ref, await baseOptions({ ...options, nodefile: "Nodefile" }, store));
 		}),
+	warmBase: async (options) => (await import("../build/warm.ts")).warmBase(options),
 	doctor: async (home, signal) => {
 		const { examine, hostFacts } = await import("./doctor.ts");
 		return examine(hostFacts(), home, signal);

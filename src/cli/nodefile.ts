@@ -86,7 +86,7 @@ export function nodefileOptions(
 		shellOnError: build.shellOnError === true,
 		secrets: new Map(build.secret),
 		agents: new Map(build.ssh),
-		live: build.live ?? "never",
+		live: build.live ?? "auto",
 		home: homeOf(io),
 		platform: flags.platform ?? hostPlatform(),
 		signal: io.signal,

@@ -3,52 +3,41 @@
  * of them may go at any time. A state lies in its layer's folder, the RAM files it stands on in ram/.
  */
 import { randomBytes } from "node:crypto";
-import { copyFile, mkdir, open, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
-import { constants } from "node:fs";
-import { join } from "node:path";
-import type { Digest } from "../digest.ts";
+import { mkdir, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { type Digest, hexOf } from "../digest.ts";
 import { diskUsage, isErrno } from "../system/files.ts";
-import { run } from "../system/process.ts";
-import type { StorePaths } from "./paths.ts";
+import { chooseDropped, type KeptState } from "./live-policy.ts";
+import { digestOfName, type StorePaths } from "./paths.ts";
+import { createRamStore, type RamFile, type RamStore } from "./ram-store.ts";
 
-/** A RAM file that is all holes: what a machine begins with. */
-export const ZERO_RAM = "zero";
+export { ZERO_RAM } from "./ram-store.ts";
 
 export interface LiveStore {
-	/** Folder of a layer's live state, when there is one; its last use is now. */
-	find(layer: Digest): Promise<string | undefined>;
-	/** Put a state into its layer's folder in one step; one that is there is replaced. */
-	commit(layer: Digest, folder: string): Promise<void>;
-	drop(layer: Digest): Promise<void>;
-	/** Path of a RAM file; undefined when it is gone. */
-	ram(name: string): Promise<string | undefined>;
-	/** A writable copy of a RAM file (or of zeros) of `size` bytes in a work folder. */
-	copyRam(name: string, size: number, to: string): Promise<void>;
-	/** Put a finished RAM file into the store; the name it has from now on. */
-	addRam(file: string): Promise<string>;
-	/** Least recently used states go until all that remain take no more than `quota` bytes. */
+	readonly ram: RamStore;
+	/** Folder of a layer's live state for such a machine, when there is one; its last use is now. */
+	find(layer: Digest, fits: Digest): Promise<string | undefined>;
+	/** Put a state into its layer's folder in one step; one that is there is replaced. False: the layer is gone. */
+	commit(layer: Digest, fits: Digest, folder: string): Promise<boolean>;
+	drop(layer: Digest, fits: Digest): Promise<void>;
+	list(): Promise<readonly KeptState[]>;
+	/** Drop what chooseDropped says for a quota in bytes, and RAM files that nothing stands on. */
 	trim(quota: number): Promise<void>;
-	/** Bytes on disk. */
-	usage(): Promise<number>;
+	/** RAM files that none of the states stands on, apart from those that one is just being made for. */
+	unused(states: readonly KeptState[]): Promise<readonly RamFile[]>;
 }
 
+/** In a layer's folder: one folder for each kind of machine that has a state there. */
 const LIVE = "live";
 /** A RAM file that nothing refers to may be about to be: it stays for a while. Milliseconds. */
-const YOUNG = 10 * 60_000;
-
-interface Found {
-	readonly folder: string;
-	readonly ram: string;
-	readonly size: number;
-	readonly lastUse: number;
-}
+const YOUNG = 60_000;
 
 export function createLiveStore(paths: StorePaths): LiveStore {
-	const ramFolder = join(paths.home, "ram");
-	const folderOf = (layer: Digest): string => join(paths.entry("layers", layer), LIVE);
+	const ram = createRamStore(paths);
+	const folderOf = (layer: Digest, fits: Digest): string => join(paths.entry("layers", layer), LIVE, hexOf(fits));
 
-	const find = async (layer: Digest): Promise<string | undefined> => {
-		const folder = folderOf(layer);
+	const find = async (layer: Digest, fits: Digest): Promise<string | undefined> => {
+		const folder = folderOf(layer, fits);
 		try {
 			const now = new Date();
 			await utimes(folder, now, now);
@@ -59,94 +48,66 @@ export function createLiveStore(paths: StorePaths): LiveStore {
 		}
 	};
 
-	const drop = async (layer: Digest): Promise<void> => remove(folderOf(layer));
+	const drop = async (layer: Digest, fits: Digest): Promise<void> => remove(folderOf(layer, fits));
 
-	const commit = async (layer: Digest, folder: string): Promise<void> => {
-		await drop(layer);
-		await rename(folder, folderOf(layer));
-	};
-
-	const ram = async (name: string): Promise<string | undefined> => {
-		const path = join(ramFolder, name);
-		return (await stat(path).catch(() => undefined)) === undefined ? undefined : path;
-	};
-
-	const copyRam = async (name: string, size: number, to: string): Promise<void> => {
-		const from = name === ZERO_RAM ? undefined : await ram(name);
-		if (from !== undefined) {
-			const copied = await run("cp", ["--sparse=always", "--reflink=auto", "--", from, to]);
-			if (copied.status !== 0) await copyFile(from, to, constants.COPYFILE_FICLONE);
+	const commit = async (layer: Digest, fits: Digest, folder: string): Promise<boolean> => {
+		await drop(layer, fits);
+		const target = folderOf(layer, fits);
+		try {
+			await mkdir(dirname(target), { mode: 0o700 }).catch((error: unknown) => {
+				if (!isErrno(error, "EEXIST")) throw error;
+			});
+			await rename(folder, target);
+			return true;
+		} catch (error) {
+			// Pruned, or another build's state was just put there, which is as good.
+			if (isErrno(error, "ENOENT", "ENOTEMPTY", "EEXIST")) return false;
+			throw error;
 		}
-		const file = await open(to, from === undefined ? "wx" : "r+", 0o600);
-		await file.truncate(size);
-		await file.close();
 	};
 
-	const addRam = async (file: string): Promise<string> => {
-		await mkdir(ramFolder, { recursive: true, mode: 0o700 });
-		const name = randomBytes(12).toString("hex");
-		await rename(file, join(ramFolder, name));
-		return name;
-	};
-
-	const all = async (): Promise<Found[]> => {
+	const list = async (): Promise<readonly KeptState[]> => {
 		const names = await readdir(paths.kind("layers")).catch(() => []);
-		for (const name of names) await sweep(join(paths.kind("layers"), name));
-		const found = await Promise.all(names.map((name) => look(join(paths.kind("layers"), name, LIVE))));
-		return found.filter((one) => one !== undefined);
+		const found = await Promise.all(names.map((name) => look(join(paths.kind("layers"), name), name)));
+		return found.flat();
 	};
 
-	const ramSizes = async (): Promise<Map<string, { size: number; touched: number }>> => {
-		const names = await readdir(ramFolder).catch(() => []);
-		const sizes = new Map<string, { size: number; touched: number }>();
-		for (const name of names) {
-			const path = join(ramFolder, name);
-			const status = await stat(path).catch(() => undefined);
-			if (status !== undefined) sizes.set(name, { size: status.blocks * 512, touched: status.mtimeMs });
-		}
-		return sizes;
-	};
-
-	const usage = async (): Promise<number> => {
-		const states = (await all()).reduce((sum, { size }) => sum + size, 0);
-		return [...(await ramSizes()).values()].reduce((sum, { size }) => sum + size, states);
+	const unused = async (states: readonly KeptState[]): Promise<readonly RamFile[]> => {
+		const needed = new Set(states.map(({ ram: name }) => name));
+		return (await ram.list()).filter(({ name, made }) => !needed.has(name) && Date.now() - made > YOUNG);
 	};
 
 	const trim = async (quota: number): Promise<void> => {
-		const states = (await all()).sort((a, b) => b.lastUse - a.lastUse);
-		const rams = await ramSizes();
-		const kept = new Set<string>();
-		let total = 0;
-		for (const { folder, ram: name, size } of states) {
-			const cost = size + (kept.has(name) ? 0 : (rams.get(name)?.size ?? 0));
-			if (total + cost > quota) await remove(folder);
-			else {
-				total += cost;
-				kept.add(name);
-			}
-		}
-		for (const [name, { touched }] of rams)
-			if (!kept.has(name) && Date.now() - touched > YOUNG) await rm(join(ramFolder, name), { force: true });
+		const states = await list();
+		const sizes = new Map((await ram.list()).map(({ name, size }) => [name, size]));
+		const dropped = new Set(chooseDropped(states, sizes, quota));
+		for (const { layer, fits } of dropped) await drop(layer, fits);
+		for (const { name } of await unused(states.filter((state) => !dropped.has(state)))) await ram.remove(name);
 	};
 
-	return { find, commit, drop, ram, copyRam, addRam, trim, usage };
+	return { ram, find, commit, drop, list, trim, unused };
 }
 
-/** Graves that a killed process left in a layer's folder. */
-async function sweep(layer: string): Promise<void> {
-	const names = await readdir(layer).catch(() => []);
-	for (const name of names)
-		if (name.startsWith(`${LIVE}-`)) await rm(join(layer, name), { recursive: true, force: true });
-}
-
-async function look(folder: string): Promise<Found | undefined> {
-	try {
-		const record = JSON.parse(await readFile(join(folder, "live.json"), "utf8")) as { ram?: unknown };
-		const { mtimeMs } = await stat(folder);
-		return { folder, ram: String(record.ram), size: await diskUsage(folder), lastUse: mtimeMs };
-	} catch {
-		return undefined; // none, or one that is just coming or going
-	}
+/** A layer's states; graves that a killed process left beside them are removed on the way. */
+async function look(folder: string, name: string): Promise<readonly KeptState[]> {
+	const layer = digestOfName(name);
+	const names = layer === undefined ? [] : await readdir(join(folder, LIVE)).catch(() => []);
+	const found = names.map(async (one): Promise<readonly KeptState[]> => {
+		const path = join(folder, LIVE, one);
+		const fits = digestOfName(one);
+		if (fits === undefined) await rm(path, { recursive: true, force: true });
+		if (fits === undefined || layer === undefined) return [];
+		try {
+			const record = JSON.parse(await readFile(join(path, "live.json"), "utf8")) as { ram?: unknown };
+			const { parent } = JSON.parse(await readFile(join(folder, "layer.json"), "utf8")) as { parent?: Digest };
+			const { mtimeMs: lastUse } = await stat(path);
+			const size = await diskUsage(path);
+			return [{ layer, fits, ram: String(record.ram), size, lastUse, ...(parent === undefined ? {} : { parent }) }];
+		} catch {
+			return []; // one that is just coming or going
+		}
+	});
+	return (await Promise.all(found)).flat();
 }
 
 /** Renamed first, so that nobody finds half a state. */

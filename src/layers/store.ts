@@ -123,19 +123,20 @@ export async function openStore(home: string): Promise<Store> {
 		throw unusable(home, error.message, "make the folder writable for you, or set NODEBUILD_HOME to another", error);
 	}
 	const marks = createMarks(paths);
+	const live = createLiveStore(paths);
 	return {
 		home,
 		layers: createLayerStore(paths, marks),
 		bases: createBaseStore(paths, marks),
 		images: createImageStore(paths, marks),
 		epochs: createEpochs(home),
-		live: createLiveStore(paths),
+		live,
 		caches: createCacheStore(paths),
 		downloadsDir: paths.downloads,
 		lock: (name, options) => acquire(paths.lock(`build:${name}`), options),
 		workDir: () => makeWorkDir(paths),
-		prune: (policy) => prune(paths, marks, policy),
-		usage: () => measureUsage(paths),
+		prune: (policy) => prune(paths, marks, live, policy),
+		usage: () => measureUsage(paths, live),
 		problems: () => findProblems(paths),
 		close: () => marks.clear(),
 		[Symbol.asyncDispose]: () => marks.clear(),

@@ -1,8 +1,10 @@
 /** A look over the whole store: what lies in it, how large it is, what is damaged, and pruning. */
 import { lstat, readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { diskUsage, exists } from "../system/files.ts";
 import { holdIdleCaches } from "./cache-store.ts";
+import type { LiveStore } from "./live-store.ts";
+import { pruneLive, unusedMemory } from "./live-prune.ts";
 import { discard, lastUse, readAll, readParent, standsOn, takeAway } from "./entries.ts";
 import { locked, type Marks, markId } from "./marks.ts";
 import type { DiskKind, StorePaths } from "./paths.ts";
@@ -13,7 +15,7 @@ import { readTags, removeTag } from "./tags.ts";
 import { sweepTemps } from "./temps.ts";
 
 export interface PrunedEntry {
-	readonly kind: PruneItem["kind"] | "damaged" | "download";
+	readonly kind: PruneItem["kind"] | "damaged" | "download" | "live" | "memory";
 	/** Path in the store, `layers/<hex>`. */
 	readonly id: string;
 	readonly title: string;
@@ -34,6 +36,8 @@ export interface StoreUsage {
 	readonly layers: Share;
 	readonly images: Share;
 	readonly caches: Share;
+	/** Live states, with the RAM files that they stand on; a layer's bytes do not count its states. */
+	readonly live: Share;
 	/** Unusable entries: of a damaged record, or standing on something that is gone. */
 	readonly damaged: Share;
 	readonly downloads: number;
@@ -141,20 +145,24 @@ function share(sizes: readonly { readonly size: number }[]): Share {
 	return { count: sizes.length, bytes: sizes.reduce((sum, { size }) => sum + size, 0) };
 }
 
-export async function measureUsage(paths: StorePaths): Promise<StoreUsage> {
+export async function measureUsage(paths: StorePaths, live: LiveStore): Promise<StoreUsage> {
 	const { items, problems } = await survey(paths);
+	const states = await live.list();
+	const inLayers = share(states).bytes;
+	const unused = share(await live.unused(states)).bytes;
 	const of = (kind: DiskKind): Share => share(items.filter((item) => item.kind === kind));
 	const damaged = share(problems);
 	return {
 		bases: of("bases"),
-		layers: of("layers"),
+		layers: { ...of("layers"), bytes: of("layers").bytes - inLayers },
 		images: of("images"),
 		caches: await cacheShare(paths),
+		live: { count: states.length, bytes: inLayers + share(await live.ram.list()).bytes },
 		damaged,
 		downloads: await diskUsage(paths.downloads),
 		tmp: await diskUsage(paths.tmp),
 		total: await diskUsage(paths.home),
-		reclaimable: damaged.bytes + share(choosePruned(items, {}, new Set(), Date.now())).bytes,
+		reclaimable: damaged.bytes + unused + share(choosePruned(items, {}, new Set(), Date.now())).bytes,
 	};
 }
 
@@ -185,7 +193,12 @@ async function dropEmptyTags(paths: StorePaths): Promise<void> {
  * Remove what the policy gives up, damaged entries in any case, never what a running process uses.
  * The store is locked only while folders are renamed away; the removing itself comes after.
  */
-export async function prune(paths: StorePaths, marks: Marks, policy: PrunePolicy): Promise<PruneReport> {
+export async function prune(
+	paths: StorePaths,
+	marks: Marks,
+	live: LiveStore,
+	policy: PrunePolicy,
+): Promise<PruneReport> {
 	const dryRun = policy.dryRun === true;
 	const graves: (string | undefined)[] = [];
 	await using caches = await holdIdleCaches(paths);
@@ -193,13 +206,20 @@ export async function prune(paths: StorePaths, marks: Marks, policy: PrunePolicy
 		const { items, problems } = await survey(paths);
 		const inUse = new Set([...(await marks.others()), ...marks.own()]);
 		const damaged = policy.only === undefined ? problems.filter(({ id }) => !inUse.has(id)) : [];
+		const { states, lighter, rest } = await pruneLive(live, [...items, ...caches.items], policy, inUse);
+		const disks = choosePruned(lighter, rest, inUse, Date.now());
 		const chosen: readonly PrunedEntry[] = [
 			...damaged.map(({ id, reason, size }) => ({ kind: "damaged", id, title: reason, size }) as const),
-			...choosePruned([...items, ...caches.items], policy, inUse, Date.now()),
+			...states,
+			...disks,
+			...(policy.only === undefined ? await unusedMemory(live, [...states, ...disks]) : []),
 			...(policy.all === true && policy.only === undefined ? await staleDownloads(paths) : []),
 		];
 		if (!dryRun) {
-			for (const { id } of chosen) graves.push(await takeAway(paths, join(paths.home, id)));
+			for (const { id, kind } of chosen) {
+				if (kind === "memory") await live.ram.remove(basename(id));
+				else graves.push(await takeAway(paths, join(paths.home, id)));
+			}
 			await sweepTemps(paths);
 			await dropEmptyTags(paths);
 		}

@@ -1,4 +1,5 @@
 /** Machines and what starts them. */
+import type { Digest } from "../digest.ts";
 import type { NodebuildError } from "../errors.ts";
 import type { Guest } from "../guest/types.ts";
 
@@ -31,8 +32,37 @@ export interface FrozenDisk {
 	readonly file: string;
 	/** Milliseconds the guest stood still. */
 	readonly stopped: number;
-	/** Bytes of the memory overlay, when the live state was frozen with the disk; it may fail where the disk does not. */
-	readonly live?: number;
+	/** The live state, when it was asked for; it may fail where the disk does not. */
+	readonly live?: FrozenLive | LiveFailure;
+}
+
+export interface FrozenLive {
+	readonly ok: true;
+	/** Where it lies. */
+	readonly folder: string;
+	/** What machine it is for. */
+	readonly fits: Digest;
+	/** Bytes of the memory overlay. */
+	readonly size: number;
+	/** Milliseconds that the guest stood still for it. */
+	readonly milliseconds: number;
+	/** Make it whole, while the machine runs on: before that, nobody may find it. */
+	finish(): Promise<void>;
+}
+
+export interface LiveFailure {
+	readonly ok: false;
+	readonly reason: string;
+	/** Bytes of the memory overlay, where that was too large. */
+	readonly size?: number;
+}
+
+/** What is asked of a live state. */
+export interface LiveRequest {
+	/** A folder to be made. */
+	readonly folder: string;
+	/** Bytes that the memory overlay may have. */
+	readonly limit: number;
 }
 
 /** A disk image of this host. */
@@ -73,7 +103,9 @@ export interface Machine {
 	/** Plug a disk in. Whoever did so detaches it before the machine is frozen. */
 	attach(disk: DiskFile): Promise<AttachedDisk>;
 	/** Freeze the disk as it is (the guest has been synced) and go on in a new overlay over `nextBackingName`. */
-	freeze(nextBackingName: string, liveFolder?: string): Promise<FrozenDisk>;
+	freeze(nextBackingName: string, live?: LiveRequest): Promise<FrozenDisk>;
+	/** The live state with a copy of the overlay that belongs to it; the machine goes on as it was. */
+	freezeLive(request: LiveRequest): Promise<FrozenLive | LiveFailure>;
 	/** Wait for the guest to power itself off after an orderly request; then the process is gone. */
 	powerOff(): Promise<void>;
 	/**

@@ -121,6 +121,14 @@ export async function freeSpace(path: string): Promise<number> {
 	}
 }
 
+/** What statfs(2) says of a file system that lies in memory: linux/magic.h, TMPFS_MAGIC and RAMFS_MAGIC. */
+const IN_MEMORY: ReadonlySet<number> = new Set([0x01021994, 0x858458f6]);
+
+/** Whether a folder lies in memory: there even the holes of a file take room once a mapping of them is read. */
+export async function liesInMemory(folder: string): Promise<boolean> {
+	return IN_MEMORY.has((await statfs(folder)).type);
+}
+
 export interface FullDisk {
 	/** A path on the file system that is full. */
 	readonly path: string;

@@ -3,18 +3,20 @@ import type { Command } from "commander";
 import type { BaseRow } from "../../bases/index.ts";
 import type { BaseOptions } from "../backend.ts";
 import {
+	addMachineOptions,
 	addProgressOption,
 	type CommandContext,
 	collect,
 	homeOf,
 	hostPlatform,
+	type MachineFlags,
 	machineOf,
 	type ProgressFlags,
 	printJson,
 	withProgress,
 } from "../context.ts";
 import type { Io } from "../io.ts";
-import { parsePlatform } from "../parse.ts";
+import { parseDiskSize, parsePlatform } from "../parse.ts";
 import { shortId, table } from "../render/text.ts";
 
 interface Flags extends ProgressFlags {
@@ -41,6 +43,40 @@ export function addBases(program: Command, context: CommandContext): void {
 	addProgressOption(addBaseOptions(build))
 		.option("--json", "print the base's record as JSON")
 		.action((ref: string, flags: Flags) => buildBase(ref, flags, context));
+	const warm = bases
+		.command("warm")
+		.summary("boot a base once, so that builds on it start in about a second")
+		.description(
+			"Boot a base once and freeze the machine, so that builds on it resume it instead of booting. A machine of other\nmemory or processors is another one; a first build does the same by itself.",
+		)
+		.argument("<base>", "as in FROM, such as debian:12");
+	addProgressOption(addMachineOptions(addBaseOptions(warm)))
+		.option("--disk-size <size>", "size of the disk, as for build (default: 10G)", parseDiskSize)
+		.action((ref: string, flags: WarmFlags) => warmBase(ref, flags, context));
+}
+
+interface WarmFlags extends Flags, MachineFlags {
+	readonly diskSize?: number;
+}
+
+async function warmBase(ref: string, flags: WarmFlags, { io, backend }: CommandContext): Promise<void> {
+	await withProgress(flags, io, ({ emit }) =>
+		backend.warmBase({
+			...baseOptions(flags, io, emit),
+			...machineOf(flags, io),
+			ref,
+			context: io.cwd,
+			tags: [],
+			buildArgs: {},
+			noCache: false,
+			outputs: [],
+			...(flags.diskSize === undefined ? {} : { diskSize: flags.diskSize }),
+			labels: {},
+			verify: false,
+			shellOnError: false,
+		}),
+	);
+	io.stdout.write(`${ref} is warm\n`);
 }
 
 function addBaseOptions(command: Command): Command {

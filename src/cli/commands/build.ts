@@ -58,9 +58,9 @@ export function addBuild(program: Command, context: CommandContext): void {
 		)
 		.option("--verify", "boot a throwaway copy of the image and check that it answers")
 		.addOption(
-			new Option("--live <mode>", "freeze the running machine with its layers, to resume it later (experimental)")
+			new Option("--live <mode>", "freeze running machines with their layers, to resume them later instead of booting")
 				.choices(["auto", "always", "never"])
-				.default("never"),
+				.default("auto"),
 		)
 		.option("--shell-on-error", "when a step fails, open a shell in the machine as the step left it")
 		.option("--check", "check the Nodefile against the rules of docker build --check, and build nothing")

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { NodebuildError } from "../../errors.ts";
 import type { AcceleratorChoice } from "../../system/env.ts";
+import { writeFileAtomic } from "../../system/files.ts";
 import { run } from "../../system/process.ts";
 import type { Accelerator } from "./arguments.ts";
 
@@ -13,6 +14,8 @@ export interface AcceleratorReport {
 	readonly why: string;
 	/** "7.2.22". */
 	readonly qemuVersion: string;
+	/** A whole machine has come up with it since the host was booted. */
+	readonly proven?: boolean;
 }
 
 export interface ProbeOptions {
@@ -37,9 +40,8 @@ const RAN = 85;
 
 /** @throws NodebuildError HOST_TOOL_MISSING without QEMU, MACHINE_START when KVM was demanded and does not work. */
 export async function probeAccelerator(options: ProbeOptions): Promise<AcceleratorReport> {
-	const bootId = (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
 	const cacheFile = options.cacheDir === undefined ? undefined : join(options.cacheDir, "accelerator.json");
-	const key = `${bootId} ${options.qemu} ${options.choice}`;
+	const key = await keyOf(options);
 	if (cacheFile !== undefined) {
 		const kept = await readKept(cacheFile, key);
 		if (kept !== undefined) return kept;
@@ -49,17 +51,18 @@ export async function probeAccelerator(options: ProbeOptions): Promise<Accelerat
 	return report;
 }
 
-/** From now on, until the host is booted anew, this accelerator is taken for not working. */
-export async function rememberFailure(
-	cacheDir: string,
-	options: ProbeOptions,
-	why: string,
-	qemuVersion: string,
-): Promise<void> {
+/** What the probe could not see, until the host is booted anew: the accelerator failed a machine, or served one. */
+export async function remember(cacheDir: string, options: ProbeOptions, report: AcceleratorReport): Promise<void> {
+	await writeFileAtomic(
+		join(cacheDir, "accelerator.json"),
+		JSON.stringify({ key: await keyOf(options), report }),
+	).catch(() => undefined);
+}
+
+/** For what an answer is remembered. */
+async function keyOf({ qemu, choice }: ProbeOptions): Promise<string> {
 	const bootId = (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
-	const key = `${bootId} ${options.qemu} ${options.choice}`;
-	const report: AcceleratorReport = { accelerator: "tcg", why, qemuVersion };
-	await writeFile(join(cacheDir, "accelerator.json"), JSON.stringify({ key, report }));
+	return `${bootId} ${qemu} ${choice}`;
 }
 
 async function readKept(file: string, key: string): Promise<AcceleratorReport | undefined> {

@@ -1,21 +1,20 @@
 /** A running QEMU process as a Machine. */
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf, NodebuildError } from "../../errors.ts";
 import { settle } from "../../guest/reboot.ts";
 import type { SshGuest } from "../../guest/guest.ts";
 import { createOverlay } from "../../layers/qcow2.ts";
 import type { Companion } from "../../system/process.ts";
-import type { AttachedDisk, DiskFile, FrozenDisk, Machine } from "../types.ts";
+import type { AttachedDisk, DiskFile, FrozenDisk, FrozenLive, LiveFailure, LiveRequest, Machine } from "../types.ts";
 import { diskNodeOptions, type QemuFiles } from "./arguments.ts";
 import { DiskSlots } from "./attach.ts";
-import { loadPages, type SavedPages, savePages } from "./live/memory.ts";
-import { DELTA, DEVICES, type LiveRecord, runsOf, sha256File, writeRecord } from "./live/state.ts";
+import { mayReadMemory } from "./live/memory.ts";
+import type { LiveRecord } from "./live/state.ts";
+import { liveFailure, type LiveIdentity, type LiveProcess, loadLive, saveLive } from "./live/transfer.ts";
 import { MANAGEMENT_ADDRESS } from "./names.ts";
 import { watchForPanic } from "./panic.ts";
 import type { Qmp } from "./qmp.ts";
-
-export type LiveIdentity = Pick<LiveRecord, "fits" | "ram" | "client" | "host">;
 
 export interface QemuMachineOptions {
 	readonly qmp: Qmp;
@@ -108,83 +107,71 @@ export class QemuMachine implements Machine {
 	}
 
 	get canFreezeLive(): boolean {
-		return this.#options.identity !== undefined && this.#options.files.ram !== undefined;
+		const { identity, files, process } = this.#options;
+		return identity !== undefined && files.ram !== undefined && mayReadMemory(process.pid);
 	}
 
 	attach(disk: DiskFile): Promise<AttachedDisk> {
 		return this.#slots.attach(disk, this.guest);
 	}
 
-	async freeze(nextBackingName: string, liveFolder?: string): Promise<FrozenDisk> {
+	async freeze(nextBackingName: string, request?: LiveRequest): Promise<FrozenDisk> {
 		const { qmp, folder, virtualSize } = this.#options;
-		if (this.#slots.count > 0)
-			throw new NodebuildError({ code: "INTERNAL", message: "a disk is attached to the machine that is to be frozen" });
+		this.#requireNothingAttached();
 		const frozen = this.activeDisk;
 		const from = `disk-${this.#overlay}`;
 		const next = `disk-${this.#overlay + 1}`;
 		const file = join(folder, `${next}.qcow2`);
 		await createOverlay({ file, backingName: nextBackingName, backingFormat: "qcow2", virtualSize });
-		let live: SavedPages | undefined;
+		let live: FrozenLive | LiveFailure | undefined;
 		let start = performance.now();
 		try {
 			await qmp.execute("blockdev-add", { ...diskNodeOptions(next, file), backing: null });
 			start = performance.now();
 			// A live state is an accelerator: without it the layer is as good.
-			if (liveFolder !== undefined) live = await this.#saveLive(liveFolder).catch(() => undefined);
+			if (request !== undefined) live = await this.#save(request).catch(liveFailure);
 			// Drains requests, flushes the old overlay's metadata and switches, all in one.
 			await qmp.execute("blockdev-snapshot", { node: from, overlay: next });
 		} catch (error) {
 			if (/No space left on device/.test(messageOf(error))) throw blockError({ nospace: true }, error);
 			throw error;
 		}
-		if (liveFolder !== undefined) await qmp.execute("cont");
+		if (request !== undefined) await qmp.execute("cont");
 		this.#overlay += 1;
 		const stopped = performance.now() - start;
-		if (liveFolder === undefined || live === undefined) return { file: frozen, stopped };
-		await this.#recordLive(liveFolder, live);
-		return { file: frozen, stopped, live: live.size };
+		if (live?.ok === false) await discard(request);
+		return { file: frozen, stopped, ...(live === undefined ? {} : { live }) };
 	}
 
-	/** Stop the guest and save its devices and its own pages; it stands still afterwards. */
-	async #saveLive(folder: string): Promise<SavedPages> {
-		const { qmp, process, files } = this.#options;
-		await mkdir(folder, { mode: 0o700 });
-		await qmp.execute("stop");
-		await qmp.execute("xen-save-devices-state", { filename: join(folder, DEVICES), live: false });
-		return savePages(process.pid, files.ram ?? "", join(folder, DELTA));
+	async freezeLive(request: LiveRequest): Promise<FrozenLive | LiveFailure> {
+		this.#requireNothingAttached();
+		const live = await this.#save(request, this.activeDisk).catch(liveFailure);
+		await this.#options.qmp.execute("cont");
+		if (!live.ok) await discard(request);
+		return live;
 	}
 
-	async #recordLive(folder: string, saved: SavedPages): Promise<void> {
+	/** A machine that is resumed has no such disk. */
+	#requireNothingAttached(): void {
+		if (this.#slots.count === 0) return;
+		throw new NodebuildError({ code: "INTERNAL", message: "a disk is attached to the machine that is to be frozen" });
+	}
+
+	async #save(request: LiveRequest, disk?: string): Promise<FrozenLive> {
 		const { identity } = this.#options;
-		if (identity === undefined) return;
-		const [devicesSha256, deltaSha256] = await Promise.all([
-			sha256File(join(folder, DEVICES)),
-			sha256File(join(folder, DELTA)),
-		]);
-		const runs = saved.runs.map(({ page, count }) => [page, count] as const);
-		const bootId = this.guest.bootId ?? "";
-		await writeRecord(folder, {
-			version: 1,
-			...identity,
-			runs,
-			devicesSha256,
-			deltaSha256,
-			deltaSize: saved.size,
-			bootId,
-		});
+		if (identity === undefined)
+			throw new NodebuildError({ code: "INTERNAL", message: "this machine has no live state" });
+		return saveLive(this.#live, request, { ...identity, bootId: this.guest.bootId ?? "" }, disk);
 	}
 
 	/** Load a live state into this machine, which was started to wait for one, and let it run. */
 	async resume(folder: string, record: LiveRecord): Promise<void> {
+		await loadLive(this.#live, folder, record);
+	}
+
+	get #live(): LiveProcess {
 		const { qmp, process, files } = this.#options;
-		loadPages(process.pid, files.ram ?? "", join(folder, DELTA), runsOf(record));
-		await qmp.execute("migrate-incoming", { uri: `exec:cat '${join(folder, DEVICES)}'` });
-		for (;;) {
-			const { status } = (await qmp.execute("query-status")) as { status: string };
-			if (status !== "inmigrate") break;
-			await new Promise((resolve) => setTimeout(resolve, 5));
-		}
-		await qmp.execute("cont");
+		return { qmp, pid: process.pid, ramFile: files.ram ?? "" };
 	}
 
 	async powerOff(): Promise<void> {
@@ -213,6 +200,11 @@ export class QemuMachine implements Machine {
 		const text = await readFile(this.#options.files.console, "utf8").catch(() => "");
 		return cleanConsole(text).slice(-lines);
 	}
+}
+
+/** A live state that was not to be: its room is the layer's. */
+async function discard(request: LiveRequest | undefined): Promise<void> {
+	if (request !== undefined) await rm(request.folder, { recursive: true, force: true });
 }
 
 /** QEMU stops a guest whose disk file cannot be written (werror=enospc); it could only wait. */

@@ -1,5 +1,6 @@
 /** Bring up a QEMU machine from a disk and wait until one can work in it. */
-import { readFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { chmod, copyFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { NodebuildError } from "../../errors.ts";
 import { SshGuest } from "../../guest/guest.ts";
@@ -14,7 +15,7 @@ import type { Machine, MachineDisk, MachineSpec } from "../types.ts";
 import type { Accelerator, QemuFiles } from "./arguments.ts";
 import { qemuArguments } from "./arguments.ts";
 import type { SeedPurpose } from "./guest-files.ts";
-import type { LiveRecord } from "./live/state.ts";
+import { DISK, type LiveRecord, requireWhole } from "./live/state.ts";
 import { QemuMachine } from "./machine.ts";
 import { Qmp } from "./qmp.ts";
 import { writeSeed, writeTools } from "./seed.ts";
@@ -61,6 +62,9 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
 	const state = options.live?.state;
 	const client = state?.record.client ?? generateKeyPair("nodebuild");
 	const host = state?.record.host ?? generateKeyPair("nodebuild-host");
+	// A torn state is found while QEMU comes up; nothing of it is loaded before.
+	const whole = state === undefined ? Promise.resolve() : requireWhole(state.folder, state.record);
+	whole.catch(() => undefined);
 	const disk = join(folder, "disk-0.qcow2");
 	const [seed, tools] = await allDone([
 		writeSeed(folder, {
@@ -69,12 +73,7 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
 			hostname: spec.hostname ?? "localhost",
 		}),
 		writeTools(folder, { hostKey: host.private, authorized: client.public }),
-		createOverlay({
-			file: disk,
-			backingName: options.disk.backingName,
-			backingFormat: options.disk.format ?? "qcow2",
-			virtualSize: options.disk.virtualSize,
-		}),
+		makeDisk(disk, options),
 	]);
 	const files: QemuFiles = {
 		disk,
@@ -105,6 +104,7 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
 	});
 	try {
 		await qmp.negotiate();
+		await whole;
 		if (state !== undefined) await machine.resume(state.folder, state.record);
 		await machine.readPorts();
 		options.onNote?.("waiting for SSH");
@@ -130,6 +130,15 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
 		await machine.kill();
 		throw failure;
 	}
+}
+
+/** The overlay that the machine writes to: a new one, or where a live state has one of its own, a copy of that. */
+async function makeDisk(file: string, { disk, live }: StartOptions): Promise<void> {
+	const { backingName, format: backingFormat = "qcow2", virtualSize } = disk;
+	if (live?.state?.record.diskSha256 === undefined)
+		return await createOverlay({ file, backingName, backingFormat, virtualSize });
+	await copyFile(join(live.state.folder, DISK), file, constants.COPYFILE_FICLONE);
+	await chmod(file, 0o600);
 }
 
 /** As Promise.all, but nothing is at work any more when it rejects: the folder is about to be removed. */

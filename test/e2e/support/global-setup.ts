@@ -53,6 +53,8 @@ async function prepare(home: string, work: string): Promise<void> {
 	await mkdir(folder);
 	await writeFile(join(folder, "Nodefile"), BASE_PREFIX);
 	await nodebuild(home, ["build", "-f", join(folder, "Nodefile"), "-t", "e2e-base", "--progress", "plain"]);
+	// In a store that was made elsewhere the machine may not be one that this host can resume.
+	await nodebuild(home, ["bases", "warm", BASE, "--progress", "plain"]);
 }
 
 async function nodebuild(home: string, args: readonly string[]): Promise<void> {

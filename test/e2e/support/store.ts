@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { inject } from "vitest";
 
 /** What a store is made of beside work in progress. */
-const PARTS = ["version", "bases", "layers", "images", "tags", "host", "cache"];
+const PARTS = ["version", "bases", "layers", "images", "tags", "host", "cache", "ram"];
 
 /** The files of a tree, by links where that is possible: disks of a store never change. */
 async function copyTree(from: string, to: string): Promise<void> {

@@ -76,6 +76,7 @@ export function recorder(answers: Partial<Backend> = {}): { readonly backend: Ba
 		tag: async () => undefined,
 		prune: async () => ({ removed: [], freed: 0, dryRun: false }),
 		bases: async () => [],
+		warmBase: async () => undefined,
 		buildBase: async () => {
 			throw new Error("no base here");
 		},

@@ -89,16 +89,44 @@ export interface SavedPages {
 	readonly size: number;
 }
 
-/** Write the machine's own pages, one run after the other, to a new file; the machine must be stopped. */
-export function savePages(pid: number, ramFile: string, deltaFile: string): SavedPages {
+/** A memory overlay would take more than it may; nothing was written. */
+export class OverlayTooLarge extends Error {
+	readonly bytes: number;
+
+	constructor(bytes: number, limit: number) {
+		super(`the memory overlay has ${bytes} bytes, more than the ${limit} that it may have`);
+		this.bytes = bytes;
+	}
+}
+
+/** Whether the system lets us look into a process; a hardened one (Yama, a container) may not. */
+export function mayReadMemory(pid: number): boolean {
+	try {
+		closeSync(openSync(`/proc/${pid}/mem`, "r+"));
+		closeSync(openSync(`/proc/${pid}/pagemap`, "r"));
+		return true;
+	} catch {
+		return false;
+	}
+}
+
+/**
+ * Write the machine's own pages, one run after the other, to a new file; the machine must be stopped.
+ * @param limit bytes that they may take.
+ * @throws OverlayTooLarge
+ */
+export function savePages(pid: number, ramFile: string, deltaFile: string, limit: number): SavedPages {
+	const parts = mappingsOf(pid, ramFile).map((mapping) => ({ mapping, runs: ownRuns(pid, mapping) }));
+	const runs = parts.flatMap((part) => part.runs);
+	const bytes = runs.reduce((sum, { count }) => sum + count * PAGE, 0);
+	if (bytes > limit) throw new OverlayTooLarge(bytes, limit);
 	const buffer = Buffer.allocUnsafe(PIECE);
-	const all: Run[] = [];
 	let size = 0;
 	const memory = openSync(`/proc/${pid}/mem`, "r");
 	const delta = openSync(deltaFile, "wx", 0o600);
 	try {
-		for (const mapping of mappingsOf(pid, ramFile)) {
-			for (const run of ownRuns(pid, mapping)) {
+		for (const { mapping, runs: own } of parts) {
+			for (const run of own) {
 				const from = mapping.address + run.page * PAGE - mapping.offset;
 				for (let done = 0; done < run.count * PAGE; ) {
 					const length = Math.min(PIECE, run.count * PAGE - done);
@@ -107,14 +135,13 @@ export function savePages(pid: number, ramFile: string, deltaFile: string): Save
 					done += length;
 					size += length;
 				}
-				all.push(run);
 			}
 		}
 	} finally {
 		closeSync(memory);
 		closeSync(delta);
 	}
-	return { runs: all, size };
+	return { runs, size };
 }
 
 /** Put saved pages into the memory of a machine that has not started to run. */

@@ -4,6 +4,7 @@ import { createReadStream } from "node:fs";
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { digestOf, type Digest } from "../../../digest.ts";
+import { messageOf, NodebuildError } from "../../../errors.ts";
 import type { KeyPair } from "../../../guest/ssh.ts";
 import type { MachineSpec } from "../../types.ts";
 import { type Accelerator, qemuArguments } from "../arguments.ts";
@@ -11,6 +12,8 @@ import type { Run } from "./memory.ts";
 
 export const DEVICES = "devices";
 export const DELTA = "delta";
+/** What the machine wrote to its disk since it was booted from the layer; see `LiveRecord.diskSha256`. */
+export const DISK = "disk.qcow2";
 const RECORD = "live.json";
 
 export interface LiveRecord {
@@ -24,6 +27,11 @@ export interface LiveRecord {
 	readonly deltaSha256: string;
 	/** Bytes of the overlay. */
 	readonly deltaSize: number;
+	/**
+	 * The machine was booted from a layer that had no state, and frozen then: what it has written to its disk since
+	 * belongs to the state. Absent: the disk is the layer's.
+	 */
+	readonly diskSha256?: string;
 	/** Keys of the sshd that runs in the frozen guest. */
 	readonly client: KeyPair;
 	readonly host: KeyPair;
@@ -52,18 +60,33 @@ export async function writeRecord(folder: string, record: LiveRecord): Promise<v
 	await writeFile(join(folder, RECORD), JSON.stringify(record), { mode: 0o600 });
 }
 
-/** The record of a state that is whole and fits; undefined for any other. */
+/** @throws when there is none, or it was cut short. */
+export async function readRecord(folder: string): Promise<LiveRecord> {
+	return JSON.parse(await readFile(join(folder, RECORD), "utf8")) as LiveRecord;
+}
+
+/** The record of a state that a machine may take if it is whole (see `requireWhole`); undefined for any other. */
 export async function readFitting(folder: string, fits: Digest): Promise<LiveRecord | undefined> {
 	try {
-		const record = JSON.parse(await readFile(join(folder, RECORD), "utf8")) as LiveRecord;
+		const record = await readRecord(folder);
 		if (record.version !== 1 || record.fits !== fits) return undefined;
-		if ((await stat(join(folder, DELTA))).size !== record.deltaSize) return undefined;
-		const [devices, delta] = await Promise.all([sha256File(join(folder, DEVICES)), sha256File(join(folder, DELTA))]);
-		return devices === record.devicesSha256 && delta === record.deltaSha256 ? record : undefined;
+		return (await stat(join(folder, DELTA))).size === record.deltaSize ? record : undefined;
 	} catch {
 		// Absent, torn or foreign: a live state is an accelerator, the disk layer is the truth.
 		return undefined;
 	}
+}
+
+/** @throws NodebuildError STORE_INVALID when the state's files are not what was written. */
+export async function requireWhole(folder: string, record: LiveRecord): Promise<void> {
+	const sum = (name: string): Promise<string> => sha256File(join(folder, name)).catch(messageOf);
+	const [devices, delta, disk] = await Promise.all([
+		sum(DEVICES),
+		sum(DELTA),
+		record.diskSha256 === undefined ? undefined : sum(DISK),
+	]);
+	if (devices === record.devicesSha256 && delta === record.deltaSha256 && disk === record.diskSha256) return;
+	throw new NodebuildError({ code: "STORE_INVALID", message: "its files are not what was written" });
 }
 
 export function runsOf(record: LiveRecord): Run[] {

@@ -1,7 +1,7 @@
 import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { probeAccelerator, qemuVersion, rememberFailure } from "../../../../src/machine/qemu/accelerator.ts";
+import { probeAccelerator, qemuVersion, remember } from "../../../../src/machine/qemu/accelerator.ts";
 import { tempDir } from "../../system/child.ts";
 
 /** A program that answers as QEMU would, and writes down that it was asked. */
@@ -81,10 +81,7 @@ test("an accelerator that failed is not tried again", async () => {
 	const cacheDir = await tempDir();
 	const { qemu } = await standIn(VERSION);
 	const options = { qemu, choice: "auto", cacheDir } as const;
-	await rememberFailure(cacheDir, options, "KVM died under a guest", "7.2.22");
-	expect(await probeAccelerator(options)).toEqual({
-		accelerator: "tcg",
-		why: "KVM died under a guest",
-		qemuVersion: "7.2.22",
-	});
+	const report = { accelerator: "tcg", why: "KVM died under a guest", qemuVersion: "7.2.22" } as const;
+	await remember(cacheDir, options, report);
+	expect(await probeAccelerator(options)).toEqual(report);
 });

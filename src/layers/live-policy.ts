@@ -1,0 +1,141 @@
+/**
+ * When a live state is taken, which ones stay, and which go first. Pure: what was measured goes in, a choice comes
+ * out. docs/live.md has the figures behind the numbers.
+ */
+import type { Digest } from "../digest.ts";
+
+/** `auto`: where it pays; `always`: at every step that has room; `never`: neither taken nor used. */
+export type LiveMode = "auto" | "always" | "never";
+
+/** Milliseconds until a machine can run a step, as this host measured them. */
+export interface LiveCosts {
+	readonly boot: number;
+	readonly resume: number;
+}
+
+export interface TakeQuestion {
+	readonly mode: LiveMode;
+	/** A secret was in the machine since it was started. */
+	readonly tainted: boolean;
+	/** Steps of the chain that are still to be run. */
+	readonly ahead: number;
+	readonly costs: LiveCosts;
+	/** What the machine's freeze before this one was; undefined: this is its first. */
+	readonly before?: { readonly bytes: number; readonly milliseconds: number };
+	/** Bytes that the store's file system has left. */
+	readonly free: number;
+	/** Bytes that all live states may take. */
+	readonly quota: number;
+}
+
+export type TakeAnswer =
+	/** `limit`: bytes that the state may have. */
+	| { readonly take: true; readonly limit: number }
+	| { readonly take: false; readonly why: "never" | "secret" | "space" | "quota" | "cost" };
+
+/** Bytes that stay free for layers: live states are what a host can do without. */
+const RESERVE = { auto: 2 * 2 ** 30, always: 256 * 2 ** 20 } as const;
+/** The chance that a build will start exactly here: at the end of a chain, where people edit, and elsewhere. */
+const CHANCE = { end: 0.5, within: 0.05 } as const;
+/** As many of the last layers count as the end of a chain. */
+const END = 2;
+
+export function decideTake(question: TakeQuestion): TakeAnswer {
+	const { mode, tainted, ahead, costs, before, free, quota } = question;
+	if (mode === "never") return { take: false, why: "never" };
+	if (tainted) return { take: false, why: "secret" };
+	const room = free - RESERVE[mode];
+	const bytes = before?.bytes ?? 0;
+	if (room <= bytes) return { take: false, why: "space" };
+	if (quota <= bytes) return { take: false, why: "quota" };
+	const saved = Math.max(0, costs.boot - costs.resume) * (ahead < END ? CHANCE.end : CHANCE.within);
+	if (mode === "auto" && (before?.milliseconds ?? 0) > saved) return { take: false, why: "cost" };
+	return { take: true, limit: Math.min(room, quota) };
+}
+
+/** A layer of a chain, from the booted base on. */
+export interface ChainLink {
+	readonly key: Digest;
+	/** Milliseconds that its step took. */
+	readonly run: number;
+	/** The step after it copies files, which change more often than a Nodefile does. */
+	readonly beforeCopy: boolean;
+}
+
+/** So many of the last layers keep their states: the last line edited, one added, one taken away. */
+const KEPT_AT_END = 3;
+/** ... and before so many of the last steps that copy files. */
+const KEPT_BEFORE_COPY = 2;
+
+/**
+ * Layers whose live states are of no more use now that the chain has come to its last link. What stays: the booted
+ * base's, those at the end, before the last copies, and one wherever the steps since the one below took longer than
+ * a boot.
+ */
+export function superseded(chain: readonly ChainLink[], costs: LiveCosts): readonly Digest[] {
+	const copies = chain.filter(({ beforeCopy }) => beforeCopy).slice(-KEPT_BEFORE_COPY);
+	let since = 0;
+	return chain
+		.filter((link, index) => {
+			since += index === 0 ? 0 : link.run;
+			const ends = index >= chain.length - KEPT_AT_END;
+			if (index > 0 && !ends && !copies.includes(link) && since < costs.boot) return true;
+			since = 0;
+			return false;
+		})
+		.map(({ key }) => key);
+}
+
+/**
+ * Whether a machine is to go on from a RAM file of its own: once, it costs about a resume; without it, every freeze
+ * writes all that differs from the old one, and every resume reads that.
+ */
+export function outgrown(bytes: number): boolean {
+	return bytes > OUTGROWN;
+}
+
+/** Bytes of a memory overlay that take as long to write, check and load as a resume takes without them. */
+const OUTGROWN = 96 * 2 ** 20;
+
+export interface KeptState {
+	readonly layer: Digest;
+	/** What machine it is for: a layer may have states for several. */
+	readonly fits: Digest;
+	/** The layer below. */
+	readonly parent?: Digest;
+	/** Name of the RAM file that it stands on. */
+	readonly ram: string;
+	/** Bytes on disk, the RAM file not counted. */
+	readonly size: number;
+	/** Milliseconds since the epoch. */
+	readonly lastUse: number;
+}
+
+/** Of the variants of one step, what most edits leave behind, so many keep their states. */
+const KEPT_VARIANTS = 4;
+
+/**
+ * The states to drop: older variants of the same step, then the least recently used ones until the rest takes no
+ * more than `quota` bytes, with the RAM files (name -> bytes on disk) that it stands on.
+ */
+export function chooseDropped(
+	states: readonly KeptState[],
+	rams: ReadonlyMap<string, number>,
+	quota: number,
+): readonly KeptState[] {
+	const kept = new Set<string>();
+	const variants = new Map<string, number>();
+	let total = 0;
+	return [...states]
+		.sort((a, b) => b.lastUse - a.lastUse)
+		.filter(({ fits, parent, ram, size }) => {
+			const step = `${fits} ${parent}`;
+			const variant = parent === undefined ? 0 : (variants.get(step) ?? 0);
+			variants.set(step, variant + 1);
+			const cost = size + (kept.has(ram) ? 0 : (rams.get(ram) ?? 0));
+			if (variant >= KEPT_VARIANTS || total + cost > quota) return true;
+			total += cost;
+			kept.add(ram);
+			return false;
+		});
+}

@@ -1,0 +1,74 @@
+/** A live state out of a running QEMU process, and into a new one. */
+import { constants } from "node:fs";
+import { chmod, copyFile, mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { messageOf } from "../../../errors.ts";
+import type { FrozenLive, LiveFailure, LiveRequest } from "../../types.ts";
+import type { Qmp } from "../qmp.ts";
+import { loadPages, OverlayTooLarge, savePages } from "./memory.ts";
+import { DELTA, DEVICES, DISK, type LiveRecord, runsOf, sha256File, writeRecord } from "./state.ts";
+
+export interface LiveProcess {
+	readonly qmp: Qmp;
+	readonly pid: number;
+	/** The file that its memory is a private mapping of. */
+	readonly ramFile: string;
+}
+
+/** What a live state says of its machine. */
+export type LiveIdentity = Pick<LiveRecord, "fits" | "ram" | "client" | "host">;
+
+/**
+ * Stop the guest and save its devices and its own pages; it stands still afterwards.
+ * @param disk overlay of which the state is to have a copy; QEMU has written all of it when the guest stands still.
+ */
+export async function saveLive(
+	{ qmp, pid, ramFile }: LiveProcess,
+	{ folder, limit }: LiveRequest,
+	identity: LiveIdentity & Pick<LiveRecord, "bootId">,
+	disk?: string,
+): Promise<FrozenLive> {
+	const start = performance.now();
+	await mkdir(folder, { mode: 0o700 });
+	await qmp.execute("stop");
+	await qmp.execute("xen-save-devices-state", { filename: join(folder, DEVICES), live: false });
+	await chmod(join(folder, DEVICES), 0o600);
+	const saved = savePages(pid, ramFile, join(folder, DELTA), limit);
+	if (disk !== undefined) {
+		await copyFile(disk, join(folder, DISK), constants.COPYFILE_FICLONE);
+		await chmod(join(folder, DISK), 0o600);
+	}
+	const finish = async (): Promise<void> => {
+		const names = disk === undefined ? [DEVICES, DELTA] : [DEVICES, DELTA, DISK];
+		const [devicesSha256 = "", deltaSha256 = "", diskSha256] = await Promise.all(
+			names.map((name) => sha256File(join(folder, name))),
+		);
+		const runs = saved.runs.map(({ page, count }) => [page, count] as const);
+		const sums = { devicesSha256, deltaSha256, ...(diskSha256 === undefined ? {} : { diskSha256 }) };
+		await writeRecord(folder, { version: 1, ...identity, runs, deltaSize: saved.size, ...sums });
+	};
+	const { fits } = identity;
+	return { ok: true, folder, fits, size: saved.size, milliseconds: performance.now() - start, finish };
+}
+
+/** Why `saveLive` threw. */
+export function liveFailure(error: unknown): LiveFailure {
+	const size = error instanceof OverlayTooLarge ? { size: error.bytes } : {};
+	return { ok: false, reason: messageOf(error), ...size };
+}
+
+/** Milliseconds between two looks whether QEMU has read a device state. */
+const POLL = 5;
+
+/** Load a live state into a QEMU that was started to wait for one, and let it run. */
+export async function loadLive({ qmp, pid, ramFile }: LiveProcess, folder: string, record: LiveRecord): Promise<void> {
+	loadPages(pid, ramFile, join(folder, DELTA), runsOf(record));
+	await qmp.execute("migrate-incoming", { uri: `exec:cat '${join(folder, DEVICES)}'` });
+	for (;;) {
+		const { status } = (await qmp.execute("query-status")) as { status: string };
+		if (status !== "inmigrate") break;
+		await sleep(POLL);
+	}
+	await qmp.execute("cont");
+}

@@ -1,0 +1,207 @@
+import { appendFile, link, mkdir, readdir, readFile, stat, truncate, utimes, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { type Digest, hexOf, sha256 } from "../../../src/digest.ts";
+import { ZERO_RAM } from "../../../src/layers/live-store.ts";
+import { openStore, type Store } from "../../../src/layers/store.ts";
+import { tempDir } from "../system/child.ts";
+import { addBase, addLayer } from "./fixtures.ts";
+
+const FITS = sha256("a machine");
+const OTHER = sha256("another machine");
+const MIB = 2 ** 20;
+
+async function open(): Promise<{ store: Store; base: Digest; layer: Digest }> {
+	const store = await openStore(await tempDir());
+	const base = (await addBase(store, "debian:12")).digest;
+	return { store, base, layer: (await addLayer(store, base, "booted")).key };
+}
+
+/** A state of `size` bytes in a work folder of its own. */
+async function makeState(store: Store, ram: string = ZERO_RAM, size = 1000): Promise<string> {
+	const folder = join((await store.workDir()).path, "state");
+	await mkdir(folder);
+	await writeFile(join(folder, "live.json"), JSON.stringify({ ram }));
+	await writeFile(join(folder, "delta"), Buffer.alloc(size, 1));
+	return folder;
+}
+
+async function addRam(store: Store, content = "memory"): Promise<string> {
+	const file = join((await store.workDir()).path, "ram");
+	await writeFile(file, content);
+	return store.live.ram.add(file);
+}
+
+/** As if made so long ago that nobody is about to use it. */
+async function age(store: Store, name: string): Promise<void> {
+	await store.live.ram.settled();
+	await utimes(join(store.home, "ram", name), 1, 1);
+}
+
+describe("a live state", () => {
+	test("is found in its layer's folder, for its kind of machine only", async () => {
+		const { store, layer } = await open();
+		expect(await store.live.find(layer, FITS)).toBeUndefined();
+		expect(await store.live.commit(layer, FITS, await makeState(store))).toBe(true);
+		const folder = await store.live.find(layer, FITS);
+		expect(await readFile(join(folder ?? "", "live.json"), "utf8")).toContain(ZERO_RAM);
+		expect(await store.live.find(layer, OTHER)).toBeUndefined();
+		expect(await store.live.commit(layer, OTHER, await makeState(store))).toBe(true);
+		await store.live.drop(layer, FITS);
+		expect(await store.live.find(layer, FITS)).toBeUndefined();
+		expect(await store.live.find(layer, OTHER)).toBeDefined();
+	});
+
+	test("replaces the one that is there", async () => {
+		const { store, layer } = await open();
+		await store.live.commit(layer, FITS, await makeState(store, "first"));
+		await store.live.commit(layer, FITS, await makeState(store, "second"));
+		expect((await store.live.list()).map(({ ram }) => ram)).toEqual(["second"]);
+	});
+
+	test("of a layer that is gone is no error", async () => {
+		const { store } = await open();
+		expect(await store.live.commit(sha256("gone"), FITS, await makeState(store))).toBe(false);
+		await store.live.drop(sha256("gone"), FITS);
+	});
+
+	test("is listed with what it stands on and takes; half of one is not, and goes", async () => {
+		const { store, base, layer } = await open();
+		const child = await addLayer(store, base, "child", layer);
+		await store.live.commit(child.key, FITS, await makeState(store, "base", 3 * MIB));
+		const grave = join(store.home, "layers", hexOf(child.key), "live", `${hexOf(FITS)}-0123`);
+		await mkdir(grave);
+		const [state, ...more] = await store.live.list();
+		expect(more).toEqual([]);
+		expect(state).toMatchObject({ layer: child.key, parent: layer, fits: FITS, ram: "base" });
+		expect(state?.size).toBeGreaterThan(3 * MIB);
+		await expect(stat(grave)).rejects.toThrow("ENOENT");
+	});
+
+	test("that was used last goes last", async () => {
+		const { store, base, layer } = await open();
+		const child = await addLayer(store, base, "child", layer);
+		for (const key of [layer, child.key]) await store.live.commit(key, FITS, await makeState(store, ZERO_RAM, MIB));
+		for (const state of await store.live.list())
+			await utimes(join(store.home, "layers", hexOf(state.layer), "live", hexOf(FITS)), 1, 1);
+		await store.live.find(layer, FITS);
+		await store.live.trim(1.5 * MIB);
+		expect((await store.live.list()).map((state) => state.layer)).toEqual([layer]);
+		await store.live.trim(0);
+		expect(await store.live.list()).toEqual([]);
+	});
+});
+
+describe("a RAM file", () => {
+	test("begins as zeros, and is copied as it is", async () => {
+		const { store } = await open();
+		const work = (await store.workDir()).path;
+		expect(await store.live.ram.copy(ZERO_RAM, MIB, join(work, "zeros"))).toBe(true);
+		expect((await readFile(join(work, "zeros"))).equals(Buffer.alloc(MIB))).toBe(true);
+		const name = await addRam(store, "some memory");
+		expect(await store.live.ram.copy(name, MIB, join(work, "copy"))).toBe(true);
+		const copy = await readFile(join(work, "copy"));
+		expect([copy.length, copy.toString("utf8", 0, 11)]).toEqual([MIB, "some memory"]);
+		expect(await store.live.ram.copy("gone", MIB, join(work, "none"))).toBe(false);
+	});
+
+	test("stays under its user's name when the store drops it", async () => {
+		const { store } = await open();
+		const name = await addRam(store);
+		const mine = join((await store.workDir()).path, "ram");
+		expect(await store.live.ram.link(name, mine)).toBe(true);
+		await store.live.ram.remove(name);
+		expect(await readdir(join(store.home, "ram"))).toEqual([]);
+		expect(await readFile(mine, "utf8")).toBe("memory");
+		expect(await store.live.ram.link(name, `${mine}-again`)).toBe(false);
+	});
+
+	test.each<[string, (file: string) => Promise<unknown>]>([
+		["cut short", (file) => truncate(file, 3)],
+		["written to", (file) => appendFile(file, "x").then(() => truncate(file, 6))],
+		["without its seal", (file) => truncate(`${file}.json`, 0)],
+	])("that was %s is not used", async (_, harm) => {
+		const { store } = await open();
+		const name = await addRam(store);
+		await store.live.ram.settled();
+		await harm(join(store.home, "ram", name));
+		const work = (await store.workDir()).path;
+		expect(await store.live.ram.link(name, join(work, "link"))).toBe(false);
+		expect(await store.live.ram.copy(name, MIB, join(work, "copy"))).toBe(false);
+	});
+
+	test("that was not on disk when the host went down is not used", async () => {
+		const { store } = await open();
+		const name = await addRam(store);
+		await store.live.ram.settled();
+		const seal = join(store.home, "ram", `${name}.json`);
+		const { boot: _boot, ...rest } = JSON.parse(await readFile(seal, "utf8"));
+		const use = async (text: object, to: string): Promise<boolean> => {
+			await writeFile(seal, JSON.stringify(text));
+			return store.live.ram.link(name, join((await store.workDir()).path, to));
+		};
+		expect(await use({ ...rest, boot: "before", onDisk: true }, "durable")).toBe(true);
+		expect(await use({ ...rest, boot: "before", onDisk: false }, "lost")).toBe(false);
+	});
+
+	test("goes when nothing stands on it any more, but not while it may be about to be used", async () => {
+		const { store, layer } = await open();
+		const [used, young, old] = [await addRam(store), await addRam(store), await addRam(store)];
+		await store.live.commit(layer, FITS, await makeState(store, used));
+		await age(store, used);
+		await age(store, old);
+		await store.live.trim(MIB);
+		expect((await store.live.ram.list()).map(({ name }) => name).sort()).toEqual([used, young].sort());
+		await store.live.trim(0);
+		expect((await store.live.ram.list()).map(({ name }) => name)).toEqual([young]);
+	});
+});
+
+describe("usage and prune", () => {
+	async function filled() {
+		const { store, base, layer } = await open();
+		const child = await addLayer(store, base, "child", layer);
+		const ram = await addRam(store, "x".repeat(MIB));
+		for (const key of [layer, child.key]) await store.live.commit(key, FITS, await makeState(store, ram, MIB));
+		await age(store, ram);
+		// Another process's view: nothing is in use.
+		await store.close();
+		return { store, layer, child: child.key, ram };
+	}
+
+	test("states are counted apart from layers, with the memory they stand on", async () => {
+		const { store } = await filled();
+		const { live, layers } = await store.usage();
+		expect(live.count).toBe(2);
+		expect(live.bytes).toBeGreaterThan(3 * MIB);
+		expect(layers.bytes).toBeLessThan(2 * MIB);
+	});
+
+	test("states go with their layers, and then the memory they stood on", async () => {
+		const { store, ram } = await filled();
+		const dry = await store.prune({ dryRun: true });
+		const { removed, freed } = await store.prune({});
+		expect(removed.map(({ kind }) => kind)).toEqual(["layers", "layers", "memory"]);
+		expect(removed.at(-1)?.id).toBe(`ram/${ram}`);
+		expect(dry.removed).toEqual(removed);
+		expect(freed).toBeGreaterThan(3 * MIB);
+		expect(await readdir(join(store.home, "ram"))).toEqual([]);
+	});
+
+	test("all states go before any layer when space is wanted, and none for being there", async () => {
+		const { store } = await filled();
+		const young = { olderThan: 3_600_000 };
+		expect((await store.prune(young)).removed).toEqual([]);
+		const { removed } = await store.prune({ keepBytes: 2 * MIB });
+		expect(removed.map(({ kind }) => kind)).toEqual(["live", "live", "memory"]);
+		expect((await store.layers.list()).length).toBe(2);
+	});
+
+	test("a link that a machine has does not keep the memory in the store", async () => {
+		const { store, ram } = await filled();
+		await link(join(store.home, "ram", ram), join((await store.workDir()).path, "ram"));
+		await store.prune({ all: true });
+		expect(await store.live.list()).toEqual([]);
+		expect(await readdir(join(store.home, "ram"))).toEqual([]);
+	});
+});
