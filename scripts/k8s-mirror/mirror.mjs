@@ -51,6 +51,7 @@ async function startRegistry(work, root) {
 	);
 	const child = spawn(join(root, "usr/bin/docker-registry"), ["serve", config], { stdio: "inherit" });
 	process.on("exit", () => child.kill());
+	for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(0));
 	for (;;) {
 		if (child.exitCode !== null) throw new Error("docker-registry ended");
 		if (

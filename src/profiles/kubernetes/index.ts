@@ -19,6 +19,7 @@ export const kubernetes: Profile = {
 function resolve({ settings, given }: ProfileInput): ProfileResult {
 	const role = roleOf(settings);
 	const { values, warnings } = readValues(given);
+	refuseRoles(values);
 	const release = releaseOf(values);
 	const { kubelet, kubectl } = componentsOf(values, release);
 	const cni = cniOf(values, release);
@@ -52,6 +53,17 @@ function resolve({ settings, given }: ProfileInput): ProfileResult {
 		labels: role === undefined ? {} : labelsOf(role, release, cni),
 		warnings: [...warnings, ...unusual(values, release)],
 	};
+}
+
+/** What is asked for and would not be done is refused, not left out. */
+function refuseRoles(values: Values): void {
+	const roles = Object.entries(values).find(([name, value]) => /custom_role/.test(name) && value !== "");
+	if (roles === undefined) return;
+	throw new NodebuildError({
+		code: "UNSUPPORTED",
+		message: `${roles[0]} names Ansible roles ("${roles[1]}"), which are not run yet`,
+		hint: "do what the roles do in a Nodefile of your own, FROM ./Nodefile.node",
+	});
 }
 
 function roleOf(settings: ProfileInput["settings"]): Role | undefined {

@@ -169,10 +169,10 @@ describe("values", () => {
 			extra_repos: "/etc/a.list /etc/b.list",
 			disable_public_repos: "true",
 			remove_extra_repos: true,
-			firstboot_custom_roles_pre: "one two",
+			firstboot_custom_roles_pre: "",
 			firstboot_custom_roles_post: null,
 			node_custom_roles_pre: "",
-			custom_role_names: "three",
+			custom_role_names: "",
 			ansible_user_vars: "a=b",
 			http_proxy: "http://proxy.example.org:3128",
 			https_proxy: "",
@@ -233,6 +233,12 @@ describe("values", () => {
 		expect(resolve({ build_name: "x", iso_checksum: "y", extra_dbes: "z" }).warnings).toEqual([
 			"the file vars.json has the unknown variable extra_dbes (did you mean extra_debs?)",
 		]);
+	});
+
+	test("that ask for Ansible roles are refused, not left out", () => {
+		expect(refusal(() => resolve({ node_custom_roles_post: "hardening" })).message).toMatch(
+			/node_custom_roles_post names Ansible roles \("hardening"\), which are not run yet/,
+		);
 	});
 
 	test("of additional lists count with their switches only", () => {
