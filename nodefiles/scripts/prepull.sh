@@ -37,11 +37,36 @@ full_name() {
 	esac
 }
 
+# host_file FOLDER ADDRESS [USER:PASSWORD]: how containerd reaches a registry; for basic authentication only.
+host_file() {
+	mkdir -p "$hosts/$1"
+	{
+		printf '[host."%s"]\n  capabilities = ["pull", "resolve"]\n' "$2"
+		[ -z "${3:-}" ] ||
+			printf '[host."%s".header]\n  authorization = "Basic %s"\n' "$2" "$(printf '%s' "$3" | base64 -w0)"
+	} >"$hosts/$1/hosts.toml"
+}
+
+# $PREPULL_MIRROR stands for all registries; the secret has lines "REGISTRY USER:PASSWORD".
+registries() {
+	mirror=${PREPULL_MIRROR:-}
+	[ -z "$mirror" ] || host_file _default "$mirror"
+	secret=${NODEBUILD_REGISTRY_SECRET:-/run/secrets/registry}
+	[ -s "$secret" ] || return 0
+	while read -r registry credentials; do
+		[ -n "$registry" ] || continue
+		if [ "${mirror#*://}" = "$registry" ]; then
+			host_file _default "$mirror" "$credentials"
+		else
+			host_file "$registry" "https://$registry" "$credentials"
+		fi
+	done <"$secret"
+}
+
 pull() {
 	image=$1
 	say "pulling $image"
-	set -- -n k8s.io images pull --platform "linux/$arch" ${hosts:+--hosts-dir "$hosts"} "$1"
-	if [ -s /run/secrets/registry ]; then set -- "$@" --user "$(cat /run/secrets/registry)"; fi
+	set -- -n k8s.io images pull --platform "linux/$arch" --hosts-dir "$hosts" "$1"
 	ctr "$@" >/dev/null || fail "cannot pull $image"
 }
 
@@ -53,14 +78,11 @@ pull_all() {
 		*) fail "no images are known for $(uname -m)" ;;
 	esac
 	systemctl is-active --quiet containerd || systemctl start containerd
-	work=$(mktemp -d)
-	hosts=
-	if [ -n "${PREPULL_MIRROR:-}" ]; then
-		# A mirror of all registries while building; nothing of it stays.
-		hosts=$work/hosts
-		mkdir -p "$hosts/_default"
-		printf '[host."%s"]\n  capabilities = ["pull", "resolve"]\n' "$PREPULL_MIRROR" >"$hosts/_default/hosts.toml"
-	fi
+	# In memory: neither the mirror nor passwords reach the disk.
+	work=$(mktemp -d -p /run)
+	hosts=$work/hosts
+	mkdir "$hosts"
+	registries
 	wanted >"$work/wanted"
 	while read -r image; do
 		full=$(full_name "$image")
@@ -68,8 +90,9 @@ pull_all() {
 	done <"$work/wanted"
 	for address in ${prepull_archives:-}; do
 		say "importing $address"
-		curl -fsSL --retry 3 -o "$work/archive" "$address"
-		ctr -n k8s.io images import --platform "linux/$arch" "$work/archive" >/dev/null
+		curl -fsSL --retry 3 -o /var/tmp/nodebuild-archive "$address"
+		ctr -n k8s.io images import --platform "linux/$arch" /var/tmp/nodebuild-archive >/dev/null
+		rm /var/tmp/nodebuild-archive
 	done
 	mkdir -p "$(dirname "$LIST")"
 	ctr -n k8s.io images ls | awk 'NR > 1 && $1 !~ /^sha256:/ {print $1, $3}' | sort >"$LIST"

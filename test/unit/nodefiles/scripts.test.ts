@@ -162,6 +162,18 @@ describe("images to pull", () => {
 		expect(call("prepull.sh", `full_name ${name}`).stdout).toBe(full);
 	});
 
+	test("come through a mirror, with passwords of the secret in memory only", async () => {
+		const { call, folder } = await setup(DEBIAN);
+		writeFileSync(join(folder, "secret"), "mirror:5000 me:secret\nregistry.example.org you:hidden\n");
+		const variables = { PREPULL_MIRROR: "http://mirror:5000", NODEBUILD_REGISTRY_SECRET: join(folder, "secret") };
+		expect(call("prepull.sh", `hosts=${folder}/hosts; registries`, variables)).toMatchObject({ status: 0, stdout: "" });
+		const file = (name: string) => readFileSync(join(folder, "hosts", name, "hosts.toml"), "utf8");
+		expect(file("_default")).toBe(
+			`[host."http://mirror:5000"]\n  capabilities = ["pull", "resolve"]\n[host."http://mirror:5000".header]\n  authorization = "Basic ${btoa("me:secret")}"\n`,
+		);
+		expect(file("registry.example.org")).toContain(`authorization = "Basic ${btoa("you:hidden")}"`);
+	});
+
 	test("are kubeadm's without those of the control plane, and the role's own", async () => {
 		const kubeadm =
 			"printf '%s\\n' k8s.gcr.io/kube-apiserver:v1 k8s.gcr.io/kube-proxy:v1 k8s.gcr.io/pause:3.2 k8s.gcr.io/etcd:3";
