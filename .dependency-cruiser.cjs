@@ -20,9 +20,10 @@ const EFFECTFUL = {
 	context: TEXT,
 	machine: LOWER,
 	bases: ["net", ...LOWER],
+	remote: ["net", ...LOWER],
 	image: LOWER,
 	output: LOWER,
-	build: ["profiles", "machine", "bases", "image", "output", ...LOWER],
+	build: ["profiles", "machine", "bases", "remote", "image", "output", ...LOWER],
 	cli: ["build", "machine", "bases", "image", "output", ...LOWER],
 };
 

@@ -84,6 +84,12 @@ export const TOOLS = [
 		packages: { debian: "zstd", fedora: "zstd", rhel: "zstd" },
 	},
 	{
+		probe: "git",
+		use: "fetches the repositories that ADD names",
+		need: "optional",
+		packages: { debian: "git", fedora: "git", rhel: "git" },
+	},
+	{
 		probe: "/usr/share/OVMF",
 		alternatives: ["/usr/share/edk2/ovmf", "/usr/share/edk2/x64"],
 		use: "boots an image with UEFI firmware",

@@ -4,19 +4,24 @@ import { type Context, ignoreFileCandidates, mergeCopies, openContext, type Reso
 import { inlineCopy } from "../context/inline.ts";
 import { hexOf, sha256 } from "../digest.ts";
 import { NodebuildError } from "../errors.ts";
-import type { CopyRequest } from "../plan/types.ts";
+import type { Store } from "../layers/store.ts";
+import type { CopyOrigin, CopyRequest } from "../plan/types.ts";
+import { readEnvironment } from "../system/env.ts";
+import { task } from "./task.ts";
 import type { BuildOptions } from "./types.ts";
+
+type RemoteOrigin = Extract<CopyOrigin, { kind: "url" | "git" }>;
 
 /** Finds the files of each COPY once, opening the context when the first one asks. */
 export class CopyFinder {
 	readonly #options: BuildOptions;
-	readonly #home: string;
+	readonly #store: Store;
 	readonly #found = new Map<string, Promise<ResolvedCopy>>();
 	readonly #contexts = new Map<string, Promise<Context>>();
 
-	constructor(options: BuildOptions, home: string) {
+	constructor(options: BuildOptions, store: Store) {
 		this.#options = options;
-		this.#home = home;
+		this.#store = store;
 	}
 
 	find(request: CopyRequest): Promise<ResolvedCopy> {
@@ -45,10 +50,22 @@ export class CopyFinder {
 				for (const pattern of copy.unmatched)
 					this.#options.emit({ type: "warning", message: `nothing in ${what} matches ${pattern}` });
 				copies.push(copy);
-			}
-			// Disks are copied from in the machine; others are refused by requireSupported() once the plan is whole.
+			} else if (origin.kind === "url" || origin.kind === "git") copies.push(await this.#fetch(origin, exclude));
+			// Disks are copied from in the machine.
 		}
 		return mergeCopies(copies);
+	}
+
+	/** On the host, with its proxies. */
+	async #fetch(origin: RemoteOrigin, exclude: readonly string[]): Promise<ResolvedCopy> {
+		const { emit, offline, signal } = this.#options;
+		const { copyOfGit, copyOfUrl, redacted } = await import("../remote/index.ts");
+		const address = redacted(origin.kind === "url" ? origin.url : origin.remote);
+		return await task(emit, `fetch ${address}`, async ({ progress }) => {
+			const { proxy } = readEnvironment();
+			const options = { store: this.#store, proxy, offline, signal, onProgress: progress };
+			return origin.kind === "url" ? copyOfUrl(origin, options) : copyOfGit(origin, exclude, options);
+		});
 	}
 
 	/** The build's own context, or a further one by its name. */
@@ -61,7 +78,7 @@ export class CopyFinder {
 			openContext({
 				root,
 				ignoreFiles: name === undefined ? ignoreFileCandidates(nodefile, root) : [join(root, ".dockerignore")],
-				cacheFile: join(this.#home, "contexts", `${hexOf(sha256(root)).slice(0, 32)}.json`),
+				cacheFile: join(this.#store.home, "contexts", `${hexOf(sha256(root)).slice(0, 32)}.json`),
 			});
 		this.#contexts.set(root, context);
 		return context;

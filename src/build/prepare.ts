@@ -52,7 +52,7 @@ export async function prepare(options: BuildOptions, store: Store, resolveRoot: 
 	const roots = new Map<string, RootDisk>();
 	const profiled = await applyProfile(settingsOf(source, options.nodefile), options, declaredNames(nodefile));
 	const args = new Set(declaredNames(nodefile));
-	const copies = new CopyFinder(options, store.home);
+	const copies = new CopyFinder(options, store);
 	const diskSize = options.diskSize ?? profiled.diskSize ?? DEFAULT_DISK_SIZE;
 	const input = {
 		nodefile,

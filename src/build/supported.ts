@@ -1,13 +1,13 @@
 /** What the planner can say and the executor cannot do: refused before anything boots. Pure. */
 import { NodebuildError } from "../errors.ts";
-import type { CopyOrigin, Plan, Step } from "../plan/types.ts";
+import type { Plan, Step } from "../plan/types.ts";
 import { chainOf } from "./chain.ts";
 
 /** @throws NodebuildError UNSUPPORTED at the line; STEP_FAILED for a command where there is nothing to run. */
 export function requireSupported(plan: Plan): void {
 	for (const { index } of plan.stages) {
 		const { root, steps } = chainOf(plan, index);
-		for (const step of steps) requireStep(step, root.kind === "scratch");
+		if (root.kind === "scratch") steps.forEach(requireStep);
 	}
 	const { root, steps } = chainOf(plan, plan.target);
 	if (root.kind !== "scratch") return;
@@ -19,27 +19,9 @@ export function requireSupported(plan: Plan): void {
 	});
 }
 
-function requireStep(step: Step, onlyFiles: boolean): void {
-	for (const effect of step.effects) {
-		if (effect.kind === "exec" && onlyFiles) throw nothingToRun(effect.argv, step);
-		const what =
-			effect.kind === "copy"
-				? effect.request.origins.map(({ kind }) => UNSUPPORTED_ORIGINS[kind]).find((text) => text !== undefined)
-				: undefined;
-		if (what === undefined) continue;
-		throw new NodebuildError({
-			code: "UNSUPPORTED",
-			message: `${what} is not supported yet`,
-			hint: "docs/nodefile.md lists what works, and what to write instead",
-			at: step.at,
-		});
-	}
+function requireStep(step: Step): void {
+	for (const effect of step.effects) if (effect.kind === "exec") throw nothingToRun(effect.argv, step);
 }
-
-const UNSUPPORTED_ORIGINS: Readonly<Partial<Record<CopyOrigin["kind"], string>>> = {
-	url: "ADD of a remote address",
-	git: "ADD of a git repository",
-};
 
 function nothingToRun(argv: readonly string[], { at }: Step): NodebuildError {
 	return new NodebuildError({

@@ -43,7 +43,7 @@ export function addNodefileOptions(command: Command, io: Io): Command {
 		.option("--no-cache", "use no layer of an earlier build")
 		.option("--label <name=value>", "label on the image", collect(pair))
 		.option("--base-map <file>", "further base map, asked before the built-in one", collect(String))
-		.option("--offline", "use only bases that are in the store already")
+		.option("--offline", "use only bases and sources of ADD that are in the store already")
 		.option("--platform <os/arch>", "platform to build for (default: the host's)", parsePlatform)
 		.option("--disk-size <size>", "size of the image's disk, such as 20G (default: 10G)", parseDiskSize);
 	return addMachineOptions(command);

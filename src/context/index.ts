@@ -1,8 +1,9 @@
 /** The build context: what COPY and ADD find in it, its digests, and the stream that carries it to the guest. */
-export { archiveStream } from "./archive.ts";
+export { archiveKind, archiveStream } from "./archive.ts";
 export { applyChmod, parseChmod } from "./chmod.ts";
 export { contentStream } from "./content.ts";
 export { type ContextOptions, ignoredPaths, openContext } from "./context.ts";
+export { digestSources } from "./identity.ts";
 export { ignoreFileCandidates } from "./ignore.ts";
 export { inlineCopy, mergeCopies } from "./inline.ts";
 export { type Destination, join as joinPath, planLayout } from "./layout.ts";

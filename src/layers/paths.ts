@@ -8,7 +8,7 @@
  * images/<hex of the plan's key>/  disk.qcow2 image.json
  * tags/<encoded name>/<tag>.json   which image a name means
  * caches/<hex of identity>[-N]/    disk.raw cache.json, see cache-store.ts
- * downloads/                       unfinished downloads, resumable
+ * downloads/                       unfinished downloads, resumable; what ADD fetched (add-*)
  * locks/                           see system/locks.ts
  * tmp/<owner>-<random>/            work in progress and in-use marks
  * ```

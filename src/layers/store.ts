@@ -32,7 +32,7 @@ export interface Store extends AsyncDisposable {
 	readonly epochs: Epochs;
 	readonly live: LiveStore;
 	readonly caches: CacheStore;
-	/** For unfinished downloads, which a later run resumes. */
+	/** For unfinished downloads, which a later run resumes, and for what ADD fetched. */
 	readonly downloadsDir: string;
 	/** A lock between processes; any text may be its name. Not reentrant. */
 	lock(name: string, options?: AcquireOptions): Promise<Lock>;

@@ -47,7 +47,18 @@ export type CopyOrigin =
 	| { readonly kind: "inline"; readonly name: string; readonly content: string }
 	/** `unpack`: ADD --unpack=true, the remote archive is unpacked; otherwise it is copied as a file. */
 	| { readonly kind: "url"; readonly url: string; readonly checksum?: Digest; readonly unpack?: boolean }
-	| { readonly kind: "git"; readonly url: string; readonly keepGitDir: boolean; readonly checksum?: string };
+	| {
+			readonly kind: "git";
+			/** For git itself. */
+			readonly remote: string;
+			/** Branch, tag or commit; undefined: the default branch. */
+			readonly ref?: string;
+			readonly subdir?: string;
+			readonly keepGitDir: boolean;
+			readonly submodules: boolean;
+			/** The commit, or how it begins. */
+			readonly checksum?: string;
+	  };
 
 export interface CopyRequest {
 	readonly origins: readonly CopyOrigin[];

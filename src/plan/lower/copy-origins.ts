@@ -3,21 +3,22 @@ import type { Digest } from "../../digest.ts";
 import type { CopyInstruction } from "../../instructions/types.ts";
 import type { CopyOrigin } from "../types.ts";
 import { invalid, type LowerContext } from "./context.ts";
+import { type GitRef, GitRefError, parseGitRef } from "./git-ref.ts";
 
 /** A COPY or ADD whose words are expanded. */
 export type Expanded = CopyInstruction;
 
-/**
- * BuildKit's dfgitutil: git@host:path, git:// and ssh:// addresses, and http(s) ones whose path
- * ends in .git.
- */
-function isGit(source: string): boolean {
-	if (/^(git|ssh):\/\//.test(source)) return true;
-	if (/^https?:\/\//.test(source)) return (source.split(/[?#]/)[0] ?? "").endsWith(".git");
-	return /^[A-Za-z0-9_-]+@[A-Za-z0-9.-]+:/.test(source);
-}
+const isHttp = (source: string): boolean => /^https?:\/\//.test(source);
 
-const isHttp = (source: string): boolean => /^https?:\/\//.test(source) && !isGit(source);
+/** Undefined for what is no git address. */
+function gitRef(source: string, context: LowerContext): GitRef | undefined {
+	try {
+		return parseGitRef(source);
+	} catch (error) {
+		if (!(error instanceof GitRefError)) throw error;
+		throw invalid(context.at, `expected a git address, got "${source}": ${error.message}`);
+	}
+}
 
 /** Origins in the order of the sources; neighbouring paths of one place are one origin. */
 export function originsOf(copy: Expanded, context: LowerContext): CopyOrigin[] {
@@ -47,20 +48,25 @@ function local(paths: readonly string[], context: LowerContext): CopyOrigin {
 }
 
 function remoteOrigin(source: string, copy: Expanded, context: LowerContext): CopyOrigin | undefined {
-	const git = isGit(source);
-	if (!git && !isHttp(source)) return undefined;
+	const git = gitRef(source, context);
+	if (git === undefined && !isHttp(source)) return undefined;
 	if (copy.kind === "copy")
 		throw invalid(
 			context.at,
-			`expected a path as source of COPY, got ${git ? "a git address" : "a URL"} "${source}"`,
+			`expected a path as source of COPY, got ${git !== undefined ? "a git address" : "a URL"} "${source}"`,
 			"ADD takes addresses.",
 		);
-	if (git) {
-		const checksum = copy.checksum ? { checksum: copy.checksum } : {};
-		return { kind: "git", url: source, keepGitDir: copy.keepGitDir, ...checksum };
-	}
+	if (git !== undefined) return gitOrigin(git, copy, context);
 	const checksum = copy.checksum ? { checksum: digestArgument(copy.checksum, context) } : {};
 	return { kind: "url", url: source, ...checksum, ...(copy.unpack === true ? { unpack: true } : {}) };
+}
+
+function gitOrigin(git: GitRef, copy: Expanded, context: LowerContext): CopyOrigin {
+	const { checksum: inQuery, keepGitDir = copy.keepGitDir, submodules = true, ...rest } = git;
+	if (copy.checksum && inQuery !== undefined && copy.checksum !== inQuery)
+		throw invalid(context.at, `checksum mismatch "${copy.checksum}" != "${inQuery}"`, "Give it once.");
+	const checksum = inQuery ?? copy.checksum;
+	return { kind: "git", ...rest, keepGitDir, submodules, ...(checksum ? { checksum } : {}) };
 }
 
 function checkChecksum(copy: Expanded, context: LowerContext): void {
@@ -69,7 +75,7 @@ function checkChecksum(copy: Expanded, context: LowerContext): void {
 	if (copy.kind === "copy") throw invalid(context.at, "checksum can't be specified for COPY", "ADD takes --checksum.");
 	if (copy.sources.length !== 1)
 		throw invalid(context.at, `expected one source with --checksum, got ${copy.sources.length}`, "Write one ADD each.");
-	if (!isGit(source) && !isHttp(source))
+	if (gitRef(source, context) === undefined && !isHttp(source))
 		throw invalid(context.at, `expected an HTTP(S) or git source with --checksum, got "${source}"`);
 }
 

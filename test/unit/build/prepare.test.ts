@@ -133,7 +133,9 @@ test("a base is asked for by its name, and kept with what it resolved to", async
 
 describe("is refused", () => {
 	test.each([
-		["FROM debian:12\nADD https://example.org/x /x", {}, "UNSUPPORTED", 2],
+		["FROM debian:12\nADD https://example.org/x /x", {}, "SOURCE_UNAVAILABLE", 2],
+		["FROM debian:12\nADD git@example.org:x.git /x", {}, "SOURCE_UNAVAILABLE", 2],
+		["FROM debian:12\nADD https://example.org/x.git?what=1 /x", {}, "NODEFILE_INVALID", 2],
 		["FROM alpine\nRUN x", {}, "UNSUPPORTED", 1],
 		["FROM debian:12\nRUN x", { platform: "linux/arm64" }, "UNSUPPORTED", 1],
 		["FROM debian:12\nRUN x\nCOPY none /", {}, "COPY_SOURCE_MISSING", 3],
@@ -146,7 +148,7 @@ describe("is refused", () => {
 	});
 
 	test("before anything is fetched", async () => {
-		const { run, asked } = await project("FROM debian:12\nADD https://example.org/x /x");
+		const { run, asked } = await project("FROM debian:12 AS base\nRUN x\nFROM scratch\nADD https://example.org/x /x");
 		await expect(run()).rejects.toMatchObject({ code: "UNSUPPORTED" });
 		expect(asked).toEqual([]);
 	});
