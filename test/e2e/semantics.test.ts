@@ -1,7 +1,7 @@
 /** What the instructions mean on a machine (docs/nodefile.md): one Nodefile with all of them, two machines of its image. */
 import { execFile } from "node:child_process";
-import { randomUUID } from "node:crypto";
-import { chmod, mkdir, symlink } from "node:fs/promises";
+import { createHash, randomUUID } from "node:crypto";
+import { chmod, mkdir, symlink, truncate } from "node:fs/promises";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
 import { BASE_PREFIX } from "./support/base.ts";
@@ -75,6 +75,7 @@ COPY *.md /copied/
 COPY --chown=worker:crew --chmod=640 one.txt /copied/owned.txt
 COPY --chown=4001:4000 tree /copied/owned/
 COPY --chmod=go-rwx,u+X tree /copied/private
+COPY --chown=4001:4000 large /large/
 COPY <<first.conf <<second.conf /copied/
 color = §COLOR
 first.conf
@@ -83,6 +84,7 @@ second.conf
 ADD archive.tar.gz /unpacked/
 ADD --unpack=false archive.tar.gz /kept/
 RUN : copied; cd /copied && find . -printf '%p %y %m %u:%g %l\n' | sort; cat first.conf second.conf
+RUN : large; cd /large; sha256sum *; stat -c '%n %u:%g %a %s' *; [ §(stat -c %b sparse) -lt 200 ] && echo holes; dmesg | grep -q 'Direct-Access.*nodebuild-' && echo as a disk; ls /sys/block | grep ^sd || echo unplugged
 RUN : relative; pwd; ls renamed
 RUN : added; cd / && find unpacked kept -printf '%p %y %m %U:%G\n' | sort; cat unpacked/inside/file
 
@@ -114,6 +116,11 @@ trap 'echo stopped by USR1 > stopped; exit 0' USR1
 while :; do sleep 0.2; done
 `;
 
+const sha256 = (data: Uint8Array): string => createHash("sha256").update(data).digest("hex");
+
+/** Large enough to come as a disk. */
+const LARGE = Buffer.alloc(7_000_001, "0123456789abcdef");
+
 async function makeContext(): Promise<Project> {
 	const project = await makeProject(NODEFILE, {
 		"one.txt": "one\n",
@@ -127,6 +134,9 @@ async function makeContext(): Promise<Project> {
 	await mkdir(project.path("tree/empty"));
 	await symlink("deep/file", project.path("tree/link"));
 	await chmod(project.path("tree/deep"), 0o750);
+	await project.write("large/data", LARGE);
+	await project.write("large/sparse", "");
+	await truncate(project.path("large/sparse"), 4_000_000);
 	const archive = await makeProject("", { "inside/file": "from the archive\n" });
 	await chmod(archive.path("inside/file"), 0o604);
 	const owner = ["--owner=4000", "--group=4001", "--numeric-owner"];
@@ -273,6 +283,18 @@ describe("COPY and ADD", () => {
 			"./tree/tool f 755 root:root ",
 			"color = red",
 			"number = 2",
+		]);
+	});
+
+	it("bring large files as a disk, which is gone afterwards", () => {
+		expect(said(": large;")).toEqual([
+			`${sha256(LARGE)}  data`,
+			`${sha256(Buffer.alloc(4_000_000))}  sparse`,
+			"data 4001:4000 644 7000001",
+			"sparse 4001:4000 644 4000000",
+			"holes",
+			"as a disk",
+			"unplugged",
 		]);
 	});
 
