@@ -11,7 +11,7 @@ DEBIAN="auditd conntrack ebtables yq gnupg lsb-release apt-transport-https cloud
 RHEL="audit conntrack-tools gnupg2 cloud-utils-growpart iptables-nft"
 
 repositories() {
-	case $(family) in
+	case $FAMILY in
 		debian) sources=/etc/apt/sources.list.d ;;
 		rhel) sources=/etc/yum.repos.d ;;
 	esac
@@ -32,7 +32,7 @@ update() {
 	stamp os-patch "${OS_PATCH:-}"
 	# Nothing but this build installs packages from here on.
 	systemctl disable --now apt-daily.timer apt-daily-upgrade.timer unattended-upgrades.service 2>/dev/null || true
-	case $(family) in
+	case $FAMILY in
 		debian)
 			rm -f /run/nodebuild-apt-lists
 			apt_lists
@@ -44,7 +44,7 @@ update() {
 
 packages() {
 	# shellcheck disable=SC2086
-	case $(family) in
+	case $FAMILY in
 		debian)
 			install_packages $COMMON $DEBIAN
 			apt_get purge ntp ntpsec 2>/dev/null || true
@@ -81,7 +81,7 @@ configure() {
 		datasource_list: [NoCloud, ConfigDrive, None]
 		growpart: {mode: auto, devices: [/]}
 	END
-	[ "$(family)" = debian ] || configure_rhel
+	[ "$FAMILY" = debian ] || configure_rhel
 	for unit in chrony chronyd auditd qemu-guest-agent ssh sshd; do
 		! systemctl cat "$unit.service" >/dev/null 2>&1 || systemctl enable "$unit.service" 2>/dev/null || true
 	done
@@ -95,7 +95,7 @@ configure_rhel() {
 }
 
 extra() {
-	case $(family) in
+	case $FAMILY in
 		debian) words=${extra_debs:-} ;;
 		rhel) words=${extra_rpms:-} ;;
 	esac

@@ -25,6 +25,9 @@ family() {
 	)
 }
 
+# Told once, so that an unknown system ends every script at its beginning.
+FAMILY=$(family)
+
 # Whether version $1 is lower than $2; dots and tildes as package managers count them.
 lower() {
 	[ "$1" != "$2" ] && [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]
@@ -47,7 +50,7 @@ dnf_() { dnf -y -q --setopt=install_weak_deps=False --setopt=retries=3 "$@"; }
 
 # install_packages NAME...
 install_packages() {
-	case $(family) in
+	case $FAMILY in
 		debian)
 			apt_lists
 			apt_get install --no-install-recommends "$@"

@@ -26,7 +26,7 @@ repositories() {
 	if [ "${remove_extra_repos:-false}" = true ]; then
 		rm -f /etc/pip.conf /etc/apt/sources.list.d/kubernetes.list /etc/yum.repos.d/kubernetes.repo
 	fi
-	rm -f /etc/apt/apt.conf.d/*proxy* /run/nodebuild-apt-lists
+	rm -f /run/nodebuild-apt-lists
 }
 
 # Nothing of a cluster belongs into an image.

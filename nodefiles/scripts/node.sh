@@ -7,7 +7,7 @@
 : "${kubernetes_deb_version:=}" "${kubernetes_deb_gpg_key:=}" "${kubernetes_rpm_version:=}" "${kubernetes_rpm_gpg_key:=}"
 
 runtime() {
-	case $(family) in
+	case $FAMILY in
 		debian)
 			apt_lists
 			name=containerd
@@ -86,7 +86,7 @@ kubernetes() {
 		fail "expected a containerd from $containerd_from and below $containerd_before for Kubernetes" \
 			"$KUBERNETES_VERSION, got $have: give another containerd_version, or a repository that has one"
 	fi
-	"kubernetes_$(family)"
+	"kubernetes_$FAMILY"
 	got=$(kubeadm version -o short)
 	[ "$got" = "v$KUBERNETES_VERSION" ] || fail "expected kubeadm v$KUBERNETES_VERSION, got $got"
 	# Without a cluster it would only fail: cloud-init enables it.

@@ -56,6 +56,20 @@ describe("the family", () => {
 		expect(call("common.sh", "family")).toMatchObject({ status: 0, stdout: family });
 	});
 
+	test.each(["base-os.sh packages", "node.sh runtime"])(
+		"of another system ends %s at its beginning",
+		async (command) => {
+			const { folder } = await setup("ID=alpine\n");
+			const [script = "", word = ""] = command.split(" ");
+			const env = { PATH: "/usr/bin:/bin", NODEBUILD_LIB: SCRIPTS, NODEBUILD_OS_RELEASE: join(folder, "os-release") };
+			expect(spawnSync("sh", [join(SCRIPTS, script), word], { env, encoding: "utf8" })).toMatchObject({
+				status: 1,
+				stdout: "",
+				stderr: "nodebuild: expected a system of the Debian or the RHEL family, got alpine\n",
+			});
+		},
+	);
+
 	test("of another system is refused", async () => {
 		const { call } = await setup("ID=alpine\nPRETTY_NAME=Alpine\n");
 		expect(call("common.sh", "family")).toMatchObject({
