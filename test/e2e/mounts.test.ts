@@ -1,5 +1,5 @@
 /** RUN --mount on one machine: what a command sees, what is left of it, and what the next build finds. */
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -32,6 +32,19 @@ USER root
 RUN : left; ls -d /scratch /src /all /etc/a /elsewhere /opt/token /run/secrets /run/buildkit /var/cache/things 2>/dev/null; \
     ls /dev | grep agent; pgrep -f 'sleep 300[0]'; ls /sys/class/scsi_disk | wc -l
 `.replaceAll("§", "$");
+
+/** Which of the texts are anywhere in a folder's files; tar leaves out their holes, of which some have many. */
+async function namesIn(folder: string, texts: readonly string[]): Promise<readonly string[]> {
+	const tar = spawn("tar", ["-C", folder, "-Scf", "-", "."], { stdio: ["ignore", "pipe", "ignore"] });
+	const found = new Set<string>();
+	let tail = Buffer.alloc(0);
+	for await (const chunk of tar.stdout) {
+		const data = Buffer.concat([tail, chunk]);
+		for (const text of texts) if (data.includes(text)) found.add(text);
+		tail = data.subarray(-100);
+	}
+	return texts.filter((text) => found.has(text));
+}
 
 let project: Project;
 let args: readonly string[];
@@ -76,12 +89,7 @@ describe("a command's mounts", () => {
 });
 
 it("no byte of a secret is in the store, live states included, though they were always taken", async () => {
-	const files = async (text: string): Promise<number> => {
-		const found = await run("grep", ["-rlaF", "--", text, home], { maxBuffer: 1 << 20 }).catch(() => ({ stdout: "" }));
-		return found.stdout.split("\n").filter((line) => line !== "").length;
-	};
-	expect(await files(MARKER)).toBeGreaterThan(0);
-	expect(await files(SECRET)).toBe(0);
+	expect(await namesIn(home, [MARKER, SECRET])).toEqual([MARKER]);
 	expect((await run("find", [`${home}/layers`, "-name", "devices"])).stdout).not.toBe("");
 	expect(await leftovers(home)).toEqual([]);
 });
