@@ -72,14 +72,16 @@ export class DiskSlots {
 }
 
 function nodeOptions(name: string, { file, format, readOnly }: DiskFile): Record<string, unknown> {
+	const discard = readOnly ? {} : { discard: "unmap" };
 	return {
 		driver: format,
 		"node-name": name,
 		"read-only": readOnly,
 		// Nothing that is attached outlives its use: there is no need to wait for this host's disk.
 		cache: { direct: false, "no-flush": true },
-		...(readOnly ? {} : { discard: "unmap" }),
-		file: { driver: "file", filename: file, locking: "off", cache: { "no-flush": true } },
+		// What the guest deletes becomes holes of the file.
+		...discard,
+		file: { driver: "file", filename: file, locking: "off", ...discard, cache: { "no-flush": true } },
 	};
 }
 

@@ -142,6 +142,20 @@ describe("RUN", () => {
 });
 
 describe("RUN --mount", () => {
+	it("agents have numbered sockets, and SSH_AUTH_SOCK names the first one unless it is set", async () => {
+		const run = "RUN --mount=type=ssh --mount=type=ssh,id=other --mount=type=ssh,target=/s x\n";
+		const { mounts, env } = execOf((await stepsOf(`${FROM}${run}`)).at(-1));
+		expect(mounts.map(({ id, target }) => [id, target])).toEqual([
+			["default", "/run/buildkit/ssh_agent.0"],
+			["other", "/run/buildkit/ssh_agent.1"],
+			["default", "/s"],
+		]);
+		expect(new Map(env).get("SSH_AUTH_SOCK")).toBe("/run/buildkit/ssh_agent.0");
+		const own = execOf((await stepsOf(`${FROM}ENV SSH_AUTH_SOCK=/mine\n${run}`)).at(-1));
+		expect(new Map(own.env).get("SSH_AUTH_SOCK")).toBe("/mine");
+		expect((await failureOf(`${FROM}RUN --mount=type=ssh,source=x y\n`)).message).toContain("without source");
+	});
+
 	it("may have variables in any option but from", async () => {
 		const text = `${FROM}ARG TYPE=cache\nENV DIR=/c MODE=0700\nRUN --mount=type=$TYPE,target=$DIR/x,mode=$MODE x\n`;
 		expect(execOf((await stepsOf(text)).at(-1)).mounts).toMatchObject([
