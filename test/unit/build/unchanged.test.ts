@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -22,6 +23,8 @@ async function built() {
 	await mkdir(join(folder, "app"));
 	await writeFile(join(folder, "app/run"), "#!/bin/sh\n");
 	await writeFile(join(folder, "Nodefile"), NODEFILE);
+	// What is younger than the tick of the clock that stamps files would be read again.
+	await new Promise((resolve) => setTimeout(resolve, 30));
 	const events: BuildEvent[] = [];
 	const options: BuildOptions = {
 		nodefile: join(folder, "Nodefile"),
@@ -76,20 +79,25 @@ async function addEverything(store: Store, options: BuildOptions): Promise<void>
 	await overlay(backingName("layers", parent), (file) => store.images.add(image, file, ["app"]));
 }
 
-/** No program can be found from here on. */
-function withoutPrograms(): void {
+/** The only programs from here on are those that look for attributes; returns whether they were started. */
+async function withoutPrograms(): Promise<() => boolean> {
+	const folder = await tempDir();
+	for (const name of ["getfattr", "xargs"]) {
+		await writeFile(join(folder, name), `#!/bin/sh\n: > ${folder}/started\n`, { mode: 0o755 });
+	}
 	const { PATH, NODEBUILD_QEMU = "" } = process.env;
-	Object.assign(process.env, { PATH: "/nonexistent", NODEBUILD_QEMU: "" });
+	Object.assign(process.env, { PATH: folder, NODEBUILD_QEMU: "" });
 	onTestFinished(() => {
 		Object.assign(process.env, { PATH, NODEBUILD_QEMU });
 	});
+	return () => existsSync(join(folder, "started"));
 }
 
 test("a build in which nothing changed starts no program, and says so of each step", async () => {
 	const { options, events } = await built();
-	withoutPrograms();
+	const started = await withoutPrograms();
 	const { cached, image } = await build(options);
-	expect([cached, image.tags]).toEqual([true, ["app:latest"]]);
+	expect([cached, image.tags, started()]).toEqual([true, ["app:latest"], false]);
 	const said = events.flatMap((event) => (event.type.startsWith("step-") ? [event.type] : []));
 	expect(said).toEqual(["step-cached", "step-cached", "step-config", "step-cached", "step-config"]);
 });
@@ -97,6 +105,6 @@ test("a build in which nothing changed starts no program, and says so of each st
 test("a changed file of the context is noticed, and then there is something to start", async () => {
 	const { folder, options } = await built();
 	await writeFile(join(folder, "app/run"), "#!/bin/ksh\n");
-	withoutPrograms();
+	await withoutPrograms();
 	await expect(build(options)).rejects.toMatchObject({ code: "HOST_TOOL_MISSING" });
 });
