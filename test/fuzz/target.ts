@@ -16,6 +16,9 @@ export class Violation extends Error {
 	override readonly name = "Violation";
 }
 
+/** Each of so many is planned as the target, from the last on. */
+const MOST_STAGES = 8;
+
 /** Every third name is an image with a configuration of its own. */
 const BUILT: ImageConfig = {
 	...EMPTY_CONFIG,
@@ -47,7 +50,7 @@ export async function run(text: string): Promise<void> {
 	if (nodefile === undefined) return;
 	const report = allowed(text, () => lintNodefile(nodefile, source));
 	for (const { range } of report?.warnings ?? []) checkPlace(text, locate(source, range));
-	for (const { index } of nodefile.stages) await plan(text, nodefile, source, index);
+	for (const { index } of nodefile.stages.slice(-MOST_STAGES)) await plan(text, nodefile, source, index);
 }
 
 async function plan(text: string, nodefile: Nodefile, source: NodefileText, stage: number): Promise<void> {
