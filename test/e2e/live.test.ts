@@ -119,7 +119,7 @@ describe("the same image comes of", () => {
 		await keepTree("cold");
 		const resumed = await buildUp("resumed", "auto");
 		expect(resumed.flatMap(starts)).not.toContain("boot");
-		expect(resumed.flatMap(starts)).toHaveLength(STEPS);
+		expect(resumed.map(starts)).not.toContainEqual([]);
 		const booted = await buildUp("booted", "never");
 		expect(booted.map(starts)).toEqual(Array(STEPS).fill(["boot"]));
 
