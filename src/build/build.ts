@@ -33,7 +33,6 @@ async function buildIn(options: BuildOptions): Promise<BuildResult> {
 	const prepared = await prepare(options, store, rootResolver(options, store, parentMaker(options, store)));
 	const known = await unchanged(prepared, options, store);
 	const { image, cached } = known === undefined ? await make(prepared, options, store) : { image: known, cached: true };
-	if (!cached && takesLive(options)) await store.live.trim(readEnvironment().liveQuota);
 	const outputs = await writeOutputs(image, options);
 	const verification = options.verify ? await verify(image, options, store, suites) : undefined;
 	return {
@@ -81,8 +80,13 @@ async function make(
 	const meanwhile = await unchanged(prepared, options, store);
 	if (meanwhile !== undefined) return { image: meanwhile, cached: true };
 	const { sealImage } = await import("./seal.ts");
-	const { chain, context, layer, running } = await runTarget(prepared, options, store);
-	return { image: await sealImage(chain, layer, running, context), cached: false };
+	try {
+		const { chain, context, layer, running } = await runTarget(prepared, options, store);
+		return { image: await sealImage(chain, layer, running, context), cached: false };
+	} finally {
+		// A build that failed has left live states too; nothing about them may fail one.
+		if (takesLive(options)) await store.live.trim(readEnvironment().liveQuota).catch(() => undefined);
+	}
 }
 
 /** All of the build but the image: the steps of the target and of what it needs. */
