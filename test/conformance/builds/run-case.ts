@@ -17,7 +17,7 @@ export interface Base {
 const NOTHING: Difference = { changed: new Map(), removed: [] };
 
 /** Errors that say that nodebuild or this host failed, not that the Nodefile is wrong. */
-const OURS = /^(INTERNAL|UNSUPPORTED|MACHINE_.*|HOST_.*|STORE_.*|BASE_UNAVAILABLE|INTERRUPTED)$/;
+const OURS = /^(INTERNAL|UNSUPPORTED|MACHINE_.*|HOST_.*|STORE_.*|BASE_(?!UNKNOWN).*|INTERRUPTED)$/;
 
 /** Lines that say what differs from BuildKit's result; none when nothing does. */
 export async function runCase(
