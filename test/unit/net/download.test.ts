@@ -60,7 +60,8 @@ describe("download", () => {
 		expect((await readFile(file)).equals(content)).toBe(true);
 		expect(requests).toHaveLength(2);
 		expect(Math.min(...seen)).toBeGreaterThan(0);
-		expect(requests[1]?.headers.range).toBe("bytes=120000-");
+		// How much of what was sent arrived before the end is the network's to say.
+		expect(requests[1]?.headers.range).toMatch(/^bytes=[1-9]\d{0,5}-$/);
 	});
 
 	test("begins anew when the content changed, or the server ignores ranges", async () => {
