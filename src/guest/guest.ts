@@ -25,6 +25,8 @@ export interface SshGuestOptions {
 	readonly crashed?: () => Promise<boolean>;
 	/** Milliseconds for the machine to come back after a reboot. */
 	readonly bootTimeout: number;
+	/** Milliseconds for the first answer, where the machine does not boot first. Default: `bootTimeout`. */
+	readonly resumeTimeout?: number;
 	readonly signal?: AbortSignal;
 }
 
@@ -45,7 +47,7 @@ export class SshGuest implements RebootingGuest {
 
 	/** Try until the guest answers. @throws NodebuildError MACHINE_NOT_READY, MACHINE_LOST, INTERRUPTED. */
 	static async connect(options: SshGuestOptions): Promise<SshGuest> {
-		return new SshGuest(options, await connectUntil(options));
+		return new SshGuest(options, await connectUntil(options, options.resumeTimeout ?? options.bootTimeout));
 	}
 
 	async exec(options: ExecOptions): Promise<ExecResult> {
@@ -129,7 +131,7 @@ export class SshGuest implements RebootingGuest {
 	async reconnect(): Promise<void> {
 		this.#connection.destroy();
 		if (this.#gone) throw processGone();
-		this.#connection = await connectUntil(this.#options);
+		this.#connection = await connectUntil(this.#options, this.#options.bootTimeout);
 	}
 
 	/** Resolves when the connection is gone; a guest that shuts down ends it. */
@@ -192,8 +194,8 @@ function processGone(): NodebuildError {
 /** Milliseconds between two tries; a refused connection costs nothing. */
 const RETRY = 200;
 
-async function connectUntil(options: SshGuestOptions): Promise<SshConnection> {
-	const end = Date.now() + options.bootTimeout;
+async function connectUntil(options: SshGuestOptions, timeout: number): Promise<SshConnection> {
+	const end = Date.now() + timeout;
 	let over = false;
 	options.gone.then(() => {
 		over = true;
@@ -212,7 +214,7 @@ async function connectUntil(options: SshGuestOptions): Promise<SshConnection> {
 	}
 	throw new NodebuildError({
 		code: "MACHINE_NOT_READY",
-		message: `the machine did not answer over SSH within ${Math.round(options.bootTimeout / 1000)} s: ${messageOf(last)}`,
+		message: `the machine did not answer over SSH within ${Math.round(timeout / 1000)} s: ${messageOf(last)}`,
 		hint: "its console's last lines are above; an image needs cloud-init with the NoCloud datasource and an SSH server",
 		cause: last,
 	});

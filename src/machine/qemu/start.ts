@@ -112,7 +112,8 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
 			target: { host: "127.0.0.1", port: machine.managementPort, key: client.private, hostKey: host.public },
 			gone: machine.gone,
 			crashed: async () => (await machine.consoleTail(500)).some((line) => line.includes("Kernel panic")),
-			bootTimeout: state === undefined ? BOOT_TIMEOUT[options.accelerator] : RESUME_TIMEOUT,
+			bootTimeout: BOOT_TIMEOUT[options.accelerator],
+			...(state === undefined ? {} : { resumeTimeout: RESUME_TIMEOUT }),
 			...(options.signal === undefined ? {} : { signal: options.signal }),
 		});
 		machine.attachGuest(guest);

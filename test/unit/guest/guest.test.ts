@@ -125,6 +125,21 @@ describe("connecting", () => {
 		expect(port).toBeGreaterThan(0);
 	});
 
+	test("of a resumed machine is given up sooner than that of one that boots", async () => {
+		const server = await sshServer();
+		await server.close();
+		await expect(connect(server, { bootTimeout: 600_000, resumeTimeout: 300 })).rejects.toMatchObject({
+			code: "MACHINE_NOT_READY",
+		});
+	});
+
+	test("after a reboot is waited for as for a boot, in a resumed machine too", async () => {
+		const server = await sshServer();
+		const guest = await connect(server, { resumeTimeout: 60_000, bootTimeout: 300 });
+		await server.close();
+		await expect(guest.reconnect()).rejects.toMatchObject({ message: expect.stringContaining("within 0 s") });
+	});
+
 	test("stops when it is interrupted, and when QEMU is gone", async () => {
 		const server = await sshServer();
 		await expect(connect(server, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: "INTERRUPTED" });
