@@ -92,17 +92,16 @@ describe("a wrong Nodefile", () => {
 	});
 
 	it.each([
-		["RUN --mount=type=cache,target=/x true", "RUN --mount=type=cache"],
-		["RUN --mount=type=secret,id=x true", "RUN --mount=type=secret"],
-		["COPY --from=debian:12 /etc/hostname /x", "COPY --from"],
-		["ADD https://localhost/x /x", "ADD"],
-		["RUN --device=gpu true", "--device"],
-	])("%s is not supported, and refused before a machine starts", async (line, word) => {
+		["RUN --device=gpu true", "UNSUPPORTED", "--device", 3],
+		["RUN --mount=type=secret,id=x,required true", "USAGE", "--secret", 2],
+		["COPY --from=nowhere:1 /etc/hostname /x", "BASE_UNKNOWN", "nowhere:1", 4],
+		["ADD https://127.0.0.1:1/x /x", "SOURCE_UNAVAILABLE", "127.0.0.1:1", 4],
+	] as const)("that says %s is refused before a machine starts", async (line, code, word, status) => {
 		const done = await buildText(`${BASE_PREFIX}${FRESH}${line}\n`);
-		expect(errorOf(done)).toMatch(/^error\[UNSUPPORTED\]: /);
+		expect(errorOf(done)).toMatch(new RegExp(`^error\\[${code}\\]: `));
 		expect(errorOf(done)).toContain(word);
 		expect(errorOf(done)).toContain("--> Nodefile:3:");
-		expect(done.status).toBe(3);
+		expect(done.status).toBe(status);
 		expect(booted(done)).toBe(false);
 	});
 });
