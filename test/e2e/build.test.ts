@@ -24,6 +24,37 @@ const EXAMPLE_STEPS = [
 	"RUN date -u +%FT%TZ > /etc/built-at",
 ];
 
+/** One of each resource, of what the example and its base have. */
+const SUITE = `file:
+  /var/www/html/greeting.txt: {exists: true, mode: "0644", owner: root, contents: ["{{.Vars.greeting}}"]}
+package:
+  nginx-light: {installed: true}
+service:
+  nginx: {enabled: true, running: true}
+process:
+  nginx: {running: true}
+command:
+  greet: {exit-status: 0, stdout: [running Debian]}
+user:
+  www-data: {exists: true, uid: 33, groups: [www-data]}
+group:
+  www-data: {exists: true, gid: 33}
+kernel-param:
+  kernel.ostype: {value: Linux}
+mount:
+  /: {exists: true, filesystem: ext4}
+port:
+  tcp:80: {listening: true, ip: [0.0.0.0]}
+addr:
+  tcp://127.0.0.1:80: {reachable: true}
+dns:
+  localhost: {resolvable: true}
+http:
+  http://localhost/greeting.txt: {status: 200, body: ["{{.Vars.greeting}}"]}
+interface:
+  lo: {exists: true}
+`;
+
 async function sha256(file: string): Promise<string> {
 	const hash = createHash("sha256");
 	for await (const chunk of createReadStream(file)) hash.update(chunk as Uint8Array);
@@ -49,7 +80,9 @@ describe("the example, from the first build on", () => {
 		await edit(/^FROM .*$/m, `$&\nENV E2E_RUN=${randomUUID()}`);
 		const outputs = ["-o", `type=qcow2,dest=${output("web.qcow2")}`, "-o", output("web.raw")];
 		const tags = ["-t", "e2e-web", "-t", "e2e-web:first"];
-		first = await build(["-f", nodefile, ...tags, "--verify", "--iidfile", join(folder, "iid"), ...outputs]);
+		await writeFile(join(folder, "suite.yaml"), SUITE);
+		const suite = ["--verify", "--suite", join(folder, "suite.yaml"), "--suite-var", "greeting=Hello from"];
+		first = await build(["-f", nodefile, ...tags, ...suite, "--iidfile", join(folder, "iid"), ...outputs]);
 	});
 
 	it("runs every step once, in order, on one machine", () => {
@@ -66,7 +99,8 @@ describe("the example, from the first build on", () => {
 		const { verification } = first.result;
 		expect(verification?.rows.filter(({ passed }) => !passed)).toEqual([]);
 		expect(verification?.passed).toBe(true);
-		expect(verification?.rows.map(({ name }) => name)).toEqual([
+		const own = verification?.rows.filter(({ suite }) => suite === undefined);
+		expect(own?.map(({ name }) => name)).toEqual([
 			"boots by itself",
 			"has an identity of its own",
 			"is healthy (HEALTHCHECK)",
@@ -75,6 +109,12 @@ describe("the example, from the first build on", () => {
 		expect(verification?.rows.find(({ name }) => name.startsWith("is healthy"))?.detail).toContain(
 			"Hello from a machine",
 		);
+	});
+
+	it("looks at that machine with a suite", () => {
+		const rows = first.result.verification?.rows.filter(({ suite }) => suite === "suite");
+		expect(rows?.filter(({ skipped }) => skipped)).toEqual([]);
+		expect(rows).toHaveLength(25);
 	});
 
 	it("leaves no machine running", async () => {

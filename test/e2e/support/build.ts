@@ -36,7 +36,13 @@ export interface BuildReport {
 	readonly outputs: readonly { readonly path: string; readonly size: number; readonly sha256: string }[];
 	readonly verification?: {
 		readonly passed: boolean;
-		readonly rows: readonly { readonly name: string; readonly passed: boolean; readonly detail: string }[];
+		readonly rows: readonly {
+			readonly name: string;
+			readonly suite?: string;
+			readonly passed: boolean;
+			readonly skipped?: boolean;
+			readonly detail: string;
+		}[];
 	};
 }
 
