@@ -102,7 +102,7 @@ describe("a build that is interrupted", () => {
 
 describe("a machine that is lost during a step", () => {
 	it("because its QEMU was killed is reported with the end of its console", async () => {
-		const { nodefile } = await project(FIRST, LONG);
+		const { nodefile } = await project(FIRST, "RUN echo the last words > /dev/ttyS0", LONG);
 		const running = begin({ nodefile });
 		await running.waitFor(BEGUN);
 		const [qemu] = await machinesOf(home);
@@ -111,8 +111,8 @@ describe("a machine that is lost during a step", () => {
 		const { status, stderr } = await running.outcome;
 		expect(status).toBe(6);
 		expect(stderr).toContain("error[MACHINE_LOST]: the machine's QEMU process ended: killed by SIGKILL");
-		expect(stderr).toContain(`--> ${nodefile}:4:1`);
-		expect(stderr).toMatch(/the machine's console ended with:\n(?: {2}.*\n)+/);
+		expect(stderr).toContain(`--> ${nodefile}:5:1`);
+		expect(stderr).toMatch(/the machine's console ended with:\n(?: {2}.*\n)* {2}the last words\n/);
 		expect(stderr).toMatch(/hint: .*memory/);
 		expect(await leftovers(home)).toEqual([]);
 	});

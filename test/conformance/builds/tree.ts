@@ -24,7 +24,7 @@ export interface Difference {
 }
 
 /** What a machine writes by itself while it runs. */
-const NOISE = ["var/log/journal", "var/lib/systemd/timesync"];
+const NOISE = ["var/log/journal", "var/lib/systemd/timesync", "tmp/systemd-private-*", "var/tmp/systemd-private-*"];
 
 /**
  * find(1) walks, since a walk in Python takes seconds on an emulated machine. Both stay on the root file system. -I and
@@ -32,7 +32,7 @@ const NOISE = ["var/log/journal", "var/lib/systemd/timesync"];
  */
 function listScript(since: number | undefined): string {
 	const which = since === undefined ? "" : `-newerct @${since}`;
-	const but = NOISE.map((path) => `-path ./${path}`).join(" -o ");
+	const but = NOISE.map((path) => `-path './${path}'`).join(" -o ");
 	return `cd / && find . -xdev \\( ${but} \\) -prune -o ${which} -print0 | python3 -I -S -c '${DESCRIBE}' ${since === undefined ? "quick" : "whole"}\n`;
 }
 
