@@ -117,7 +117,7 @@ describe("the same image comes of", () => {
 		const cold = await build([...argsOf("cold"), "--live", "never"], { home });
 		expect(starts(cold)).toEqual(["boot"]);
 		await keepTree("cold");
-		const resumed = await buildUp("resumed", "auto");
+		const resumed = await buildUp("resumed", "always");
 		expect(resumed.flatMap(starts)).not.toContain("boot");
 		expect(resumed.map(starts)).not.toContainEqual([]);
 		const booted = await buildUp("booted", "never");

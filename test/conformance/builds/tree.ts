@@ -24,7 +24,14 @@ export interface Difference {
 }
 
 /** What a machine writes by itself while it runs. */
-const NOISE = ["var/log/journal", "var/lib/systemd/timesync", "tmp/systemd-private-*", "var/tmp/systemd-private-*"];
+const NOISE = [
+	"var/log/journal",
+	"var/log/wtmp",
+	"var/lib/systemd/timesync",
+	"var/lib/systemd/random-seed",
+	"tmp/systemd-private-*",
+	"var/tmp/systemd-private-*",
+];
 
 /**
  * find(1) walks, since a walk in Python takes seconds on an emulated machine. Both stay on the root file system. -I and
