@@ -37,6 +37,8 @@ export interface LiveRecord {
 	readonly host: KeyPair;
 	/** The guest's boot id. */
 	readonly bootId: string;
+	/** The firmware's ROM, packed: see firmware.ts. */
+	readonly rom: string;
 }
 
 /** Everything that decides whether QEMU can take a device state; paths do not. */
@@ -69,7 +71,7 @@ export async function readRecord(folder: string): Promise<LiveRecord> {
 export async function readFitting(folder: string, fits: Digest): Promise<LiveRecord | undefined> {
 	try {
 		const record = await readRecord(folder);
-		if (record.version !== 1 || record.fits !== fits) return undefined;
+		if (record.version !== 1 || typeof record.rom !== "string" || record.fits !== fits) return undefined;
 		return (await stat(join(folder, DELTA))).size === record.deltaSize ? record : undefined;
 	} catch {
 		// Absent, torn or foreign: a live state is an accelerator, the disk layer is the truth.

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../../../errors.ts";
 import type { FrozenLive, LiveFailure, LiveRequest } from "../../types.ts";
 import type { Qmp } from "../qmp.ts";
+import { readRom, writeRom } from "./firmware.ts";
 import { loadPages, OverlayTooLarge, savePages } from "./memory.ts";
 import { DELTA, DEVICES, DISK, type LiveRecord, runsOf, sha256File, writeRecord } from "./state.ts";
 
@@ -35,6 +36,7 @@ export async function saveLive(
 	await qmp.execute("xen-save-devices-state", { filename: join(folder, DEVICES), live: false });
 	await chmod(join(folder, DEVICES), 0o600);
 	const saved = savePages(pid, ramFile, join(folder, DELTA), limit);
+	const rom = await readRom(qmp, pid);
 	if (disk !== undefined) {
 		await copyFile(disk, join(folder, DISK), constants.COPYFILE_FICLONE);
 		await chmod(join(folder, DISK), 0o600);
@@ -46,7 +48,7 @@ export async function saveLive(
 		);
 		const runs = saved.runs.map(({ page, count }) => [page, count] as const);
 		const sums = { devicesSha256, deltaSha256, ...(diskSha256 === undefined ? {} : { diskSha256 }) };
-		await writeRecord(folder, { version: 1, ...identity, runs, deltaSize: saved.size, ...sums });
+		await writeRecord(folder, { version: 1, ...identity, rom, runs, deltaSize: saved.size, ...sums });
 	};
 	const { fits } = identity;
 	return { ok: true, folder, fits, size: saved.size, milliseconds: performance.now() - start, finish };
@@ -70,5 +72,6 @@ export async function loadLive({ qmp, pid, ramFile }: LiveProcess, folder: strin
 		if (status !== "inmigrate") break;
 		await sleep(POLL);
 	}
+	await writeRom(qmp, pid, record.rom);
 	await qmp.execute("cont");
 }

@@ -37,6 +37,7 @@ async function makeState(more: Partial<LiveRecord> = {}): Promise<{ folder: stri
 		client: KEYS,
 		host: KEYS,
 		bootId: "boot",
+		rom: "",
 		...more,
 	};
 	await writeRecord(folder, record);
