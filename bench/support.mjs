@@ -61,7 +61,7 @@ export async function sources(files, folder) {
 		target: "node20",
 		external: ["*.node", "cpu-features"],
 		banner: {
-			js: 'import { createRequire } from "node:module";\nconst require = createRequire(import.meta.url);\nconst __dirname = import.meta.dirname;',
+			js: 'import { createRequire as requireFrom } from "node:module";\nconst require = requireFrom(import.meta.url);\nconst __dirname = import.meta.dirname;',
 		},
 		logLevel: "warning",
 	});
