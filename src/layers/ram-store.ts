@@ -51,6 +51,9 @@ const SEAL = ".json";
 export function createRamStore(paths: StorePaths): RamStore {
 	const folder = join(paths.home, "ram");
 	const pending = new Set<Promise<void>>();
+	/** Seals that are being written for files that have come to the disk, by name. */
+	const sealing = new Map<string, Promise<void>>();
+	const dropped = new Set<string>();
 
 	const whole = async (name: string): Promise<boolean> => {
 		try {
@@ -97,8 +100,14 @@ export function createRamStore(paths: StorePaths): RamStore {
 
 	/** Hundreds of MiB take the disk a while: nobody waits for them before the process ends. */
 	const settle = (name: string): void => {
+		const sealed = (): Promise<void> => {
+			if (dropped.has(name)) return Promise.resolve();
+			const work = seal(name, true);
+			sealing.set(name, work);
+			return work.finally(() => sealing.delete(name));
+		};
 		const settling = fsyncFile(join(folder, name))
-			.then(() => seal(name, true))
+			.then(sealed)
 			// Dropped meanwhile, or no room for a few bytes: then it is not used in another boot of the host.
 			.catch(() => undefined)
 			.finally(() => pending.delete(settling));
@@ -121,6 +130,9 @@ export function createRamStore(paths: StorePaths): RamStore {
 	};
 
 	const remove = async (name: string): Promise<void> => {
+		dropped.add(name);
+		// A seal that is just being written would come back.
+		await sealing.get(name)?.catch(() => undefined);
 		for (const path of [join(folder, name + SEAL), join(folder, name)]) await rm(path, { force: true });
 	};
 

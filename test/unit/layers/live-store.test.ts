@@ -116,6 +116,18 @@ describe("a RAM file", () => {
 		expect(await store.live.ram.link(name, `${mine}-again`)).toBe(false);
 	});
 
+	test("that is dropped while it comes to the disk leaves nothing", async () => {
+		const { store } = await open();
+		for (let round = 0; round < 40; round++) {
+			const name = await addRam(store);
+			// Somewhere on the way, another place each time.
+			for (let turn = 0; turn < round; turn++) await new Promise(setImmediate);
+			await store.live.ram.remove(name);
+			await store.live.ram.settled();
+			expect(await readdir(join(store.home, "ram"))).toEqual([]);
+		}
+	});
+
 	test.each<[string, (file: string) => Promise<unknown>]>([
 		["cut short", (file) => truncate(file, 3)],
 		["written to", (file) => appendFile(file, "x").then(() => truncate(file, 6))],
