@@ -34,7 +34,7 @@ const NOISE = [
 ];
 
 /**
- * find(1) walks, since a walk in Python takes seconds on an emulated machine. Both stay on the root file system. -I and
+ * find(1) walks, since a walk in Python takes seconds on an emulated machine. Both stay on the root file system, mount points of others left out. -I and
  * -S spare loading what is not needed.
  */
 function listScript(since: number | undefined): string {
@@ -49,10 +49,12 @@ from _sha256 import sha256
 whole = sys.argv[1] == "whole"
 kinds = {stat.S_IFREG: "f", stat.S_IFDIR: "d", stat.S_IFLNK: "l", stat.S_IFCHR: "c", stat.S_IFBLK: "b", stat.S_IFIFO: "p", stat.S_IFSOCK: "s"}
 out = []
+root = os.lstat(".").st_dev
 for name in sys.stdin.buffer.read().split(b"\\0"):
     if name == b"": continue
     try: s = os.lstat(name)
     except FileNotFoundError: continue
+    if s.st_dev != root: continue
     t = kinds[stat.S_IFMT(s.st_mode)]
     e = {"p": os.fsdecode(name[2:]), "t": t, "u": s.st_uid, "g": s.st_gid, "mt": s.st_mtime_ns}
     if t != "l": e["m"] = "%04o" % stat.S_IMODE(s.st_mode)
