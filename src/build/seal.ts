@@ -1,10 +1,8 @@
 /** From the machine after its last step to an image in the store. */
 import { NodebuildError } from "../errors.ts";
-import { residueScript } from "../image/residue.ts";
-import { ORPHANS_SCRIPT, REMOUNT_SCRIPT, sealScript } from "../image/seal.ts";
+import { sealScript } from "../image/seal.ts";
 import type { Image, Layer } from "../layers/types.ts";
 import { BUILD_FILES } from "../machine/build-files.ts";
-import type { Machine } from "../machine/types.ts";
 import type { Chain } from "./chain.ts";
 import { stageOf } from "./chain.ts";
 import { explainLoss } from "./loss.ts";
@@ -25,10 +23,8 @@ export async function sealImage(
 		const { machine } = up;
 		const config = stageOf(prepared.plan, prepared.plan.target).config;
 		try {
-			await machine.guest.script(sealScript({ config, buildFiles: BUILD_FILES }), { signal: options.signal });
-			await machine.guest.script(REMOUNT_SCRIPT, { signal: options.signal });
-			await machine.guest.script(ORPHANS_SCRIPT, { signal: options.signal });
-			await requireClean(machine);
+			const script = sealScript({ config, buildFiles: BUILD_FILES });
+			requireClean(await machine.guest.script(script, { signal: options.signal }));
 			await machine.quit();
 		} catch (error) {
 			throw await explainLoss(machine, error);
@@ -52,18 +48,21 @@ export async function sealImage(
 	});
 }
 
+/** So many lines of residue tell what is wrong. */
+const SHOWN = 20;
+
 /** Only the configuration changed: the last layer is there, no machine is. */
 function bootToSeal(layer: Layer, { options, store }: StageContext): Promise<Running> {
 	return startAt(layer, store, options);
 }
 
-async function requireClean(machine: Machine): Promise<void> {
-	const found = (await machine.guest.script(residueScript())).split("\n").filter((line) => line !== "");
+function requireClean(residue: string): void {
+	const found = residue.split("\n").filter((line) => line !== "");
 	if (found.length === 0) return;
 	throw new NodebuildError({
 		code: "SEAL_FAILED",
 		message: "the sealed disk still carries what belongs to the machine that built it",
-		details: found,
+		details: found.slice(0, SHOWN),
 		hint: "a service may have written it while the image was sealed; stop and disable it in the last step",
 	});
 }

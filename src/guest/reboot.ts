@@ -13,10 +13,12 @@ export interface RebootingGuest extends Guest {
 	reconnect(): Promise<void>;
 }
 
-/** Tells the boot, whether a shutdown is under way, and writes all caches to the disk. */
-const SETTLE = `sync
-cat /proc/sys/kernel/random/boot_id
-systemctl is-system-running 2>/dev/null || true`;
+/** Writes all caches to the disk; meanwhile asks whether a shutdown is under way. Tells the boot, and that. */
+const SETTLE = `sync &
+state=$(systemctl is-system-running 2>/dev/null)
+read -r boot < /proc/sys/kernel/random/boot_id
+wait
+printf '%s\\n' "$boot" "$state"`;
 
 /** Milliseconds a guest may take to go down for a reboot. */
 const SHUTDOWN_TIMEOUT = 180_000;

@@ -41,8 +41,11 @@ export function configScript(config: ImageConfig): string {
 	const variables = ownVariables(config);
 	const unit = unitFile(config);
 	return [
-		`rm -f ${PROFILE} ${MANAGER} ${UNIT_FILE} ${WANTS_LINK}\n`,
-		`if [ -f /etc/environment ]; then sed -i '/^${BEGIN}$/,/^${END}$/d' /etc/environment; fi\n`,
+		`for file in ${PROFILE} ${MANAGER} ${UNIT_FILE} ${WANTS_LINK}; do\n`,
+		`	[ ! -e $file ] && [ ! -L $file ] || rm -f $file\ndone\n`,
+		`if [ -f /etc/environment ]; then while read -r line; do\n`,
+		`	[ "$line" != '${BEGIN}' ] || sed -i '/^${BEGIN}$/,/^${END}$/d' /etc/environment\n`,
+		`done < /etc/environment; fi\n`,
 		...(variables.length === 0 ? [] : environmentFiles(variables)),
 		...(unit === undefined
 			? []

@@ -1,54 +1,104 @@
 /** What must not be on a sealed disk: a table, checked while the disk is read-only and its caches are dropped. */
 
 interface Residue {
+	/** Without quotes, backslashes and percent signs. */
 	readonly description: string;
-	/** Shell that prints what is left; nothing when all is well. */
-	readonly script: string;
+	/** Patterns of the shell; whatever exists is left. */
+	readonly paths?: readonly string[];
+	/** Directories with what find(1) is to look for below them. */
+	readonly below?: { readonly roots: readonly string[]; readonly test: string };
+	/** Shell that calls `left WHAT`. */
+	readonly script?: string;
 }
 
+/**
+ * The superblocks of ext4 (fs/ext4/ext4.h of Linux): state at 0x3a (1: clean, 2: errors), features that need recovery
+ * (0x60: 4) or say that orphans are present (0x64: 0x10000), first orphan at 0xe8. Files that were removed while a
+ * process still held them are on the disk as orphans, which the next mount would have to clear. Our processes end with
+ * the machine, so e2fsck(8) clears them: while it is read-only it may repair a mounted root, others with -f.
+ */
+const FILE_SYSTEMS = `superblock() {
+	set -- $(od -A n -v -t u4 -j 1024 -N 236 "$1" 2>/dev/null)
+	[ $# -eq 59 ] || return
+	state=$((\${15} >> 16)) recovery=$((\${25} & 4)) orphans=$((\${59} | \${26} & 65536))
+}
+while read -r device point type rest; do
+	[ "$type" = ext4 ] || continue
+	case $device in /dev/*) ;; *) continue ;; esac
+	state=unknown recovery=0 orphans=0
+	superblock "$device"
+	if [ $orphans != 0 ]; then
+		force=-f
+		[ "$point" != / ] || force=
+		e2fsck -p $force "$device" >/dev/null 2>&1
+		sync
+		superblock "$device"
+	fi
+	[ "$state" = 1 ] || left "$device has the state $state"
+	[ $recovery = 0 ] || left "$device needs recovery"
+	[ $orphans = 0 ] || left "$device has orphans"
+done < /proc/mounts`;
+
 const RESIDUES: readonly Residue[] = [
-	{ description: "SSH host keys", script: "ls /etc/ssh/ssh_host_*_key 2>/dev/null" },
-	{ description: "a machine id", script: "grep -v -x -e '' -e uninitialized /etc/machine-id" },
+	{ description: "SSH host keys", paths: ["/etc/ssh/ssh_host_*_key"] },
+	{
+		description: "a machine id",
+		script: `while read -r line; do
+	case $line in ""|uninitialized) ;; *) left "$line" ;; esac
+done < /etc/machine-id`,
+	},
 	{
 		description: "a D-Bus machine id",
-		script: "[ -L /var/lib/dbus/machine-id ] || cat /var/lib/dbus/machine-id 2>/dev/null",
+		script: `[ -L /var/lib/dbus/machine-id ] || [ ! -e /var/lib/dbus/machine-id ] || left /var/lib/dbus/machine-id`,
 	},
-	{ description: "cloud-init's state", script: "ls -d /var/lib/cloud/instance /var/lib/cloud/instances 2>/dev/null" },
+	{ description: "cloud-init's state", paths: ["/var/lib/cloud/instance", "/var/lib/cloud/instances"] },
 	{
 		description: "cloud-init's network configuration",
-		script: "ls /etc/netplan/50-cloud-init.yaml /etc/network/interfaces.d/50-cloud-init* 2>/dev/null",
+		paths: ["/etc/netplan/50-cloud-init.yaml", "/etc/network/interfaces.d/50-cloud-init*"],
 	},
-	{ description: "the build's access", script: "ls /etc/systemd/system-generators/nodebuild 2>/dev/null" },
-	{ description: "a random seed", script: "ls /var/lib/systemd/random-seed 2>/dev/null" },
-	{ description: "package lists", script: "find /var/lib/apt/lists -type f 2>/dev/null | head -n 3" },
-	{
-		description: "package caches",
-		script:
-			"find /var/cache/apt/archives /var/cache/dnf /var/cache/yum -type f \\( -name '*.deb' -o -name '*.rpm' \\) 2>/dev/null | head -n 3",
-	},
-	{ description: "logs", script: "find /var/log -xdev -type f -size +0 2>/dev/null | head -n 3" },
-	{ description: "temporary files", script: "find /tmp /var/tmp -xdev -mindepth 1 2>/dev/null | head -n 3" },
-	{ description: "shell history", script: "ls /root/.bash_history /home/*/.bash_history 2>/dev/null" },
+	{ description: "the build's access", paths: ["/etc/systemd/system-generators/nodebuild"] },
+	{ description: "a random seed", paths: ["/var/lib/systemd/random-seed"] },
+	{ description: "shell history", paths: ["/root/.bash_history", "/home/*/.bash_history"] },
 	{
 		description: "the build's resolver",
-		script: "[ -L /etc/resolv.conf ] || grep '^nameserver 10\\.0\\.2\\.3' /etc/resolv.conf 2>/dev/null",
-	},
-	{
-		description: "an unclean file system",
-		script: `if command -v dumpe2fs >/dev/null; then
-	while read -r device point type rest; do
-		[ "$type" = ext4 ] || continue
-		case $device in /dev/*) ;; *) continue ;; esac
-		dumpe2fs -h "$device" 2>/dev/null | grep -e '^Filesystem features:.*needs_recovery' -e '^Filesystem features:.*orphan_present' -e '^First orphan inode:' -e '^Filesystem state: *not clean'
-	done < /proc/mounts
+		script: `if [ ! -L /etc/resolv.conf ] && [ -e /etc/resolv.conf ]; then
+	while read -r line; do
+		case $line in "nameserver 10.0.2.3"*) left "$line" ;; esac
+	done < /etc/resolv.conf
 fi`,
 	},
+	{ description: "package lists", below: { roots: ["/var/lib/apt/lists"], test: "-type f" } },
+	{
+		description: "package caches",
+		below: {
+			roots: ["/var/cache/apt/archives", "/var/cache/dnf", "/var/cache/yum"],
+			test: "-type f \\( -name '*.deb' -o -name '*.rpm' \\)",
+		},
+	},
+	{ description: "logs", below: { roots: ["/var/log"], test: "-type f -size +0" } },
+	{ description: "temporary files", below: { roots: ["/tmp", "/var/tmp"], test: "-true" } },
+	{ description: "an unclean file system", script: FILE_SYSTEMS },
 ];
+
+function check({ description, paths, script }: Residue): string {
+	const what = `what="${description}"\n`;
+	if (script !== undefined) return `${what}${script}\n`;
+	if (paths === undefined) return "";
+	return `${what}for path in ${paths.join(" ")}; do\n\t[ ! -e "$path" ] && [ ! -L "$path" ] || left "$path"\ndone\n`;
+}
+
+/** One find(1) for all that has to be looked for. */
+function search(): string {
+	const rows = RESIDUES.flatMap(({ description, below }) => (below === undefined ? [] : [{ description, ...below }]));
+	const tests = rows.map(({ description, roots, test }) => {
+		const within = roots.map((root) => `-path '${root}/*'`).join(" -o ");
+		return `\\( ${within} \\) ${test} -printf "${description}: %p\\n"`;
+	});
+	const roots = rows.flatMap(({ roots: those }) => those);
+	return `find ${roots.join(" ")} -xdev -mindepth 1 \\( ${tests.join(" -o ")} \\) 2>/dev/null\n`;
+}
 
 /** Prints one line for each residue found, `description: what`; exits 0 always. */
 export function residueScript(): string {
-	return RESIDUES.map(
-		({ description, script }) =>
-			`( ${script}\n) | while IFS= read -r line; do printf '%s: %s\\n' '${description.replaceAll("'", "'\\''")}' "$line"; done\n`,
-	).join("");
+	return [`left() { printf '%s: %s\\n' "$what" "$1"; }\n`, ...RESIDUES.map(check), search(), "exit 0\n"].join("");
 }

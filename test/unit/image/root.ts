@@ -5,7 +5,7 @@ import { type Output, runHere } from "../guest/local-guest.ts";
 import { tempDir } from "../system/child.ts";
 
 /** What the scripts may name at the top of a machine. */
-const TREES = ["etc", "var", "tmp", "root", "home", "proc", "run"];
+const TREES = ["etc", "var", "tmp", "root", "home", "proc", "run", "sys"];
 
 export interface Root {
 	readonly path: string;

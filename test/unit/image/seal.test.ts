@@ -3,13 +3,13 @@ import { readFile, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { residueScript } from "../../../src/image/residue.ts";
-import { REMOUNT_SCRIPT, sealScript } from "../../../src/image/seal.ts";
+import { cleanScript, REMOUNT_SCRIPT, sealScript } from "../../../src/image/seal.ts";
 import { BUILD_FILES } from "../../../src/machine/build-files.ts";
 import { EMPTY_CONFIG } from "../../../src/plan/types.ts";
 import { runHere, syntaxErrors } from "../guest/local-guest.ts";
 import { fakeRoot, type Root } from "./root.ts";
 
-const seal = sealScript({ config: EMPTY_CONFIG, buildFiles: BUILD_FILES });
+const seal = cleanScript({ config: EMPTY_CONFIG, buildFiles: BUILD_FILES });
 
 /** What a build leaves, and what a row of the table calls it. */
 const LEFT: readonly (readonly [residue: string, files: Readonly<Record<string, string>>])[] = [
@@ -48,7 +48,8 @@ async function cleanRoot(): Promise<Root> {
 }
 
 test("all scripts are shell scripts", async () => {
-	for (const script of [seal, REMOUNT_SCRIPT, residueScript()]) expect(await syntaxErrors(script)).toBe("");
+	const whole = sealScript({ config: EMPTY_CONFIG, buildFiles: BUILD_FILES });
+	for (const script of [whole, seal, REMOUNT_SCRIPT, residueScript()]) expect(await syntaxErrors(script)).toBe("");
 });
 
 describe("the table of residue", () => {
@@ -84,7 +85,7 @@ describe("the table of residue", () => {
 		await root.put({ "proc/mounts": `${disk} / ext4 ro 0 0\nproc /proc proc rw 0 0\n` });
 		expect(await residue(root)).toEqual([]);
 		await runHere(["debugfs", "-w", "-R", "feature needs_recovery", disk]);
-		expect(await residue(root)).toEqual([expect.stringMatching(/^an unclean file system: .*needs_recovery/)]);
+		expect(await residue(root)).toEqual([expect.stringMatching(/^an unclean file system: .*needs recovery/)]);
 	});
 });
 
@@ -144,7 +145,7 @@ describe("sealing", () => {
 		const root = await cleanRoot();
 		await root.put({ "etc/profile.d": "a file where a folder belongs" });
 		const config = { ...EMPTY_CONFIG, env: [["A", "1"]] as const };
-		expect((await root.sh(sealScript({ config, buildFiles: [] }))).status).not.toBe(0);
+		expect((await root.sh(cleanScript({ config, buildFiles: [] }))).status).not.toBe(0);
 	});
 
 	test("stops what writes, but not what it stands on", async () => {
@@ -158,6 +159,36 @@ describe("sealing", () => {
 		const [first = ""] = (await readFile(join(root.path, "bin/calls"), "utf8")).split("\n");
 		expect(first).toBe("stop nginx.service nodebuild-entrypoint.service");
 	});
+
+	test("with cgroup v2 stops the services that have processes, and then holds the manager", async () => {
+		const root = await cleanRoot();
+		const group = (name: string, populated: boolean) => ({
+			[`sys/fs/cgroup/system.slice/${name}/cgroup.events`]: `populated ${populated ? 1 : 0}\nfrozen 0\n`,
+		});
+		await root.put({
+			"sys/fs/cgroup/init.scope/cgroup.freeze": "0\n",
+			"var/log/app.log": "",
+			...group("database.service", true),
+			...group("system-app.slice/app@1.service", true),
+			...group("cloud-final.service", false),
+			...group("nodebuild-sshd.service", true),
+			...group("systemd-journald.service", true),
+			...group("ssh.service", true),
+			"bin/systemctl": `#!/bin/sh\necho "$@" >> "\${0%/*}/calls"\n`,
+		});
+		expect(await root.sh(seal)).toMatchObject({ status: 0, stderr: "" });
+		expect(await readFile(join(root.path, "bin/calls"), "utf8")).toBe("stop database.service app@1.service\n");
+		expect(await readFile(join(root.path, "sys/fs/cgroup/init.scope/cgroup.freeze"), "utf8")).toBe("1\n");
+	});
+
+	test("does not follow a link out of the logs", async () => {
+		const root = await cleanRoot();
+		await root.put({ "usr-doc": "text\n", "var/log/app.log": "x" });
+		await root.link("var/log/README", "../../usr-doc");
+		await root.sh(seal);
+		expect(await readFile(join(root.path, "usr-doc"), "utf8")).toBe("text\n");
+		expect(await readFile(join(root.path, "var/log/app.log"), "utf8")).toBe("");
+	});
 });
 
 describe("the remount", () => {
@@ -169,7 +200,7 @@ describe("the remount", () => {
 		});
 		expect(await root.sh(REMOUNT_SCRIPT)).toMatchObject({ status: 0, stderr: "" });
 		expect(await readFile(join(root.path, "proc/sysrq-trigger"), "utf8")).toBe("u\n");
-		expect(await readFile(join(root.path, "proc/sys/vm/drop_caches"), "utf8")).toBe("3\n");
+		expect(await readFile(join(root.path, "proc/sys/vm/drop_caches"), "utf8")).toBe("2\n");
 	});
 
 	test("says what is still writable", async () => {

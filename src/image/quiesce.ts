@@ -1,0 +1,97 @@
+/**
+ * Nothing may write any more while a machine is sealed. Services that keep something end in their own order; then the
+ * system manager itself stands still (cgroup freezer, kernel's cgroup-v2.rst), so that no timer, socket or restart
+ * brings anything back, and what is left is ended. Almost all of it is the shell's own work: in an emulated guest a
+ * program costs more to start than to run. Pure text.
+ */
+
+/** Keep nothing on disk but logs and caches, which go anyway: ended without ceremony. */
+const PLAIN_UNITS = [
+	...["systemd-*", "dbus*", "getty@*", "serial-getty@*", "ssh.service", "sshd.service", "sshd@*"],
+	...["cron.service", "crond.service", "qemu-guest-agent.service", "polkit.service", "rsyslog.service"],
+];
+const PLAIN = PLAIN_UNITS.join("|");
+/** Their control groups, and those below them. */
+const PLAIN_GROUPS = PLAIN_UNITS.map((unit) => `*/${unit}${unit.endsWith("*") ? "" : "*"}`).join("|");
+
+/** Our own sshd and the commands over it run there. */
+const OURS = "nodebuild-sshd.service";
+
+/** Without cgroup v2 nothing holds the manager: it is asked to stop all that it could start. */
+const STOP_BY_MANAGER = `	units=$(systemctl list-units --type=timer,path,socket,service --state=running,waiting,listening --plain --no-legend |
+		sed 's/ .*//' | grep -v -E '^(nodebuild-sshd|dbus|systemd-|user@|getty@|serial-getty@|init\\.scope)')
+	[ -z "$units" ] || systemctl stop $units
+	systemctl stop systemd-journald.socket systemd-journald-dev-log.socket systemd-journald-audit.socket \\
+		syslog.socket systemd-journald.service systemd-timesyncd.service 2>/dev/null
+`;
+
+const STOP_SERVICES = `	units=
+	for unit in $cg/system.slice/*.service $cg/system.slice/*.slice/*.service; do
+		# "populated 1": it has processes
+		read -r word populated < "$unit/cgroup.events" && [ "$populated" = 1 ] || continue
+		unit=\${unit##*/}
+		case $unit in ${OURS}|${PLAIN}) continue ;; esac
+		units="$units $unit"
+	done 2>/dev/null
+	[ -z "$units" ] || systemctl stop $units
+	echo 1 > $cg/init.scope/cgroup.freeze
+`;
+
+/**
+ * Ours are this shell, what it descends from, and whatever is in the network namespace of our sshd. A process that the
+ * Nodefile left behind is asked to end and has ten seconds.
+ */
+const END_PROCESSES = `	us=" $$ "
+	pid=$$
+	while read -r line < /proc/$pid/stat; do
+		set -- \${line##*) }
+		pid=$2
+		[ "$pid" -gt 1 ] || break
+		us="$us$pid "
+	done 2>/dev/null
+	plain= left=
+	for process in /proc/[0-9]*; do
+		pid=\${process##*/}
+		case $us in *" $pid "*) continue ;; esac
+		[ "$pid" != 1 ] && [ -e $process/exe ] || continue
+		[ ! $process/ns/net -ef /proc/$PPID/ns/net ] || continue
+		read -r line < $process/cgroup || continue
+		case $line in ${PLAIN_GROUPS}) plain="$plain $pid" ;; *) left="$left $pid" ;; esac
+	done 2>/dev/null
+	[ -z "$plain" ] || kill -KILL $plain 2>/dev/null
+	[ -z "$left" ] || kill -TERM $left 2>/dev/null
+`;
+
+/** Waits for `pids`; sets \$still to those that have not ended. A zombie has, though nobody buries it any more. */
+const WAIT = `	wait_for() {
+		tries=0
+		while :; do
+			still=
+			for pid in $1; do
+				read -r line < /proc/$pid/stat || continue
+				case \${line##*) } in [ZX]*) ;; *) still="$still $pid" ;; esac
+			done 2>/dev/null
+			[ -n "$still" ] && [ $tries -lt $2 ] || return 0
+			tries=$((tries + 1))
+			sleep 0.01
+		done
+	}
+	wait_for "$left" 1000
+	[ -z "$still" ] || kill -KILL $still 2>/dev/null
+	pids="$plain $still"
+`;
+
+/** Shell after which nobody but us writes: what is still about to end has been killed. */
+export const QUIESCE_SCRIPT = `cg=/sys/fs/cgroup
+pids=
+if [ -e $cg/init.scope/cgroup.freeze ]; then
+${STOP_SERVICES}${END_PROCESSES}${WAIT}elif command -v systemctl >/dev/null; then
+${STOP_BY_MANAGER}fi
+`;
+
+/** Shell for later on: all that was killed is gone, and with it what it held open. */
+export const GONE_SCRIPT = `if [ -n "$pids" ]; then
+	wait_for "$pids" 1000
+	[ -z "$still" ] || { echo "processes that do not end:$still" >&2; exit 1; }
+fi
+`;
