@@ -8,6 +8,7 @@ import { messageOf, NodebuildError } from "../../../errors.ts";
 import type { KeyPair } from "../../../guest/ssh.ts";
 import type { MachineSpec } from "../../types.ts";
 import { type Accelerator, qemuArguments } from "../arguments.ts";
+import type { Spare } from "../guest-ports.ts";
 import type { Run } from "./memory.ts";
 
 export const DEVICES = "devices";
@@ -39,6 +40,8 @@ export interface LiveRecord {
 	readonly bootId: string;
 	/** The firmware's ROM, packed: see firmware.ts. */
 	readonly rom: string;
+	/** An sshd that waits in it; absent: one has to be started. */
+	readonly spare?: Spare;
 }
 
 /** Everything that decides whether QEMU can take a device state; paths do not. */
