@@ -18,6 +18,7 @@ import {
 	type SourceOption,
 } from "../plan/index.ts";
 import type { CopyRequest, Plan } from "../plan/types.ts";
+import { readStdin } from "../system/stdin.ts";
 import { requireSupported } from "./supported.ts";
 import { requireSystemd } from "./systemd.ts";
 import { applyProfile } from "./profile.ts";
@@ -61,7 +62,7 @@ export type ResolveRoot = (
 
 /** @throws NodebuildError NODEFILE_NOT_FOUND, NODEFILE_SYNTAX, NODEFILE_INVALID and whatever the resolvers throw. */
 export async function prepare(options: BuildOptions, store: Store, resolveRoot: ResolveRoot): Promise<Prepared> {
-	const text = await readNodefile(options.nodefile);
+	const text = await readNodefile(options);
 	const source = parseText(text, options.nodefile);
 	const nodefile = parseNodefile(source);
 	const roots = new Map<string, RootDisk>();
@@ -165,9 +166,13 @@ function requirePlatform(platform: string, at: SourceLocation): void {
 	});
 }
 
-export async function readNodefile(path: string): Promise<string> {
+/** `-` is standard input. */
+export async function readNodefile({
+	nodefile: path,
+	signal,
+}: Pick<BuildOptions, "nodefile" | "signal">): Promise<string> {
 	try {
-		return await readFile(path, "utf8");
+		return path === "-" ? await readStdin(signal) : await readFile(path, "utf8");
 	} catch (error) {
 		throw new NodebuildError({
 			code: "NODEFILE_NOT_FOUND",

@@ -23,6 +23,11 @@ describe("which Nodefile", () => {
 		[["sub"], "sub/Nodefile", "sub"],
 		[["build", "sub"], "sub/Nodefile", "sub"],
 		[["./sub", "-f", "Nodefile.worker"], "Nodefile.worker", "./sub"],
+		[["-f", "-"], "-", "."],
+		[["build", "-f", "-", "sub"], "-", "sub"],
+		[["lint", "--file=-", "sub"], "-", "sub"],
+		[["lint", "-f-"], "-", "."],
+		[["shell", "-f", "-"], "-", "."],
 	])("nodebuild %j", async (args, nodefile, context) => {
 		const { status, options } = await cli(args, { cwd });
 		expect(status).toBe(0);
@@ -36,6 +41,7 @@ describe("which Nodefile", () => {
 		[["-f", "no/such"], 3, "no/such does not exist", "name it with -f"],
 		[["-f", "Nodefile.worker", "./nowhere"], 3, "which does not exist", "hint"],
 		[["./Nodefile.worker"], 3, "got the file ./Nodefile.worker", "nodebuild -f ./Nodefile.worker"],
+		[["build", "-"], 3, "got -, which does not exist", "nodebuild -f - ."],
 		[["https://example.com/repo.git"], 3, "expected the context to be a folder", "clone"],
 	])("nodebuild %j ends with %i", async (args, status, message, hint) => {
 		const outcome = await cli(args, { cwd });
