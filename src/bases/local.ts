@@ -1,9 +1,9 @@
 /** FROM ./disk.qcow2: a file of the user's own. */
-import { mkdir, readFile, stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { type Digest, sha256 } from "../digest.ts";
 import { NodebuildError } from "../errors.ts";
-import { isErrno, writeFileAtomic } from "../system/files.ts";
+import { isErrno, makeFolder, writeFileAtomic } from "../system/files.ts";
 import { digestFile } from "./digest-file.ts";
 import { readHeader } from "./format.ts";
 import { architectureOf, guessFamily } from "./guess.ts";
@@ -115,6 +115,6 @@ async function readCache(file: string, now: Omit<StatRecord, "digest">): Promise
 /** A file changed within the last two seconds may change again without its times telling. */
 async function writeCache(file: string, record: StatRecord): Promise<void> {
 	if (Date.now() - Number(BigInt(record.mtime) / 1_000_000n) < 2000) return;
-	await mkdir(dirname(file), { recursive: true });
+	await makeFolder(dirname(file));
 	await writeFileAtomic(file, JSON.stringify(record));
 }

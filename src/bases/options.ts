@@ -33,6 +33,8 @@ export interface ResolveOptions {
 	readonly signal?: AbortSignal;
 	/** Where the FROM stands. */
 	readonly at?: SourceLocation;
+	/** What names the base, for messages; default "FROM". */
+	readonly option?: string;
 	/** Ask the source even where the store has the base (`--pull`). */
 	readonly refresh?: boolean;
 	readonly retry?: RetryPolicy;

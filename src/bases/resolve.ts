@@ -26,6 +26,8 @@ export interface ReferenceContext {
 	/** Relative paths are taken from here: the Nodefile's folder. */
 	readonly directory: string;
 	readonly at?: SourceLocation;
+	/** What names the base, for messages; default "FROM". */
+	readonly option?: string;
 }
 
 /**
@@ -51,7 +53,7 @@ function parseUrl(text: string, context: ReferenceContext): BaseReference {
 	if (!URL.canParse(address)) {
 		throw new NodebuildError({
 			code: "NODEFILE_INVALID",
-			message: `expected FROM to name a base, a file or an address, got the malformed address "${text}"`,
+			message: `expected ${context.option ?? "FROM"} to name a base, a file or an address, got the malformed address "${text}"`,
 			hint: 'write it as "https://host/path/disk.qcow2", with "#sha256=…" to pin its content',
 			...where(context),
 		});
@@ -108,7 +110,7 @@ function unknownBase(text: string, context: ReferenceContext): NodebuildError {
 	const path = /\.(qcow2|img|raw|vmdk|vhdx)$/i.test(text) ? `a file is written "./${text}"; ` : "";
 	return new NodebuildError({
 		code: "BASE_UNKNOWN",
-		message: `expected FROM to name a known base, a file or an address, got "${text}"`,
+		message: `expected ${context.option ?? "FROM"} to name a known base, a file or an address, got "${text}"`,
 		hint: `${suggestion}${path}"nodebuild bases" lists the known names, --base-map adds your own`,
 		...where(context),
 	});

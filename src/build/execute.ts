@@ -84,6 +84,10 @@ async function executeCopy(request: CopyRequest, context: ExecuteContext): Promi
 const TAIL = 4096;
 const TAIL_LINES = 20;
 
+/** Whether the reboot was the command's own last word cannot be told from here: RUN reboot -f ends like this too. */
+const CUT_OFF =
+	"the machine rebooted before the command had ended; it counts as done, and what it had not done yet is not done";
+
 async function executeCommand(effect: Exec, step: Step, context: ExecuteContext): Promise<void> {
 	const { guest, signal } = context;
 	let tail = "";
@@ -107,6 +111,7 @@ async function executeCommand(effect: Exec, step: Step, context: ExecuteContext)
 	try {
 		const { mounts } = effect;
 		const result = mounts.length === 0 ? await run({}) : await context.withMounts(mounts, run);
+		if (result.rebooted) context.onWarning(CUT_OFF);
 		if (result.status !== 0) throw await commandFailed(effect, step, result.status, tail, guest);
 	} finally {
 		await pipes();

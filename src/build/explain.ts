@@ -5,6 +5,7 @@ import { type Chain, chainOf } from "./chain.ts";
 import { type FindParent, parentOptions } from "./parents.ts";
 import { type Prepared, prepare } from "./prepare.ts";
 import { EMPTY_CONFIG } from "../plan/types.ts";
+import { rootOf } from "./root.ts";
 import { lookingResolver } from "./roots.ts";
 import { findStart } from "./stage.ts";
 import { neededStages } from "./stages.ts";
@@ -15,8 +16,8 @@ export async function explain(options: BuildOptions): Promise<PlanReport> {
 	const missing = new Set<string>();
 	const unbuilt = new Set<string>();
 	const looking = lookingResolver(options, store, (ref) => missing.add(ref), parentLooker(options, store));
-	const prepared = await prepare({ ...options, noCache: false }, store, async (ref, at) => {
-		const root = await looking(ref, at);
+	const prepared = await prepare({ ...options, noCache: false }, store, async (ref, at, option) => {
+		const root = await looking(ref, at, option);
 		if (root.kind === "images" && root.disk === "") unbuilt.add(ref);
 		return root;
 	});
@@ -64,11 +65,12 @@ export function parentLooker(child: BuildOptions, store: Store): FindParent {
 	return async (reference, at) => {
 		const options = parentOptions(child, reference, at);
 		const looking = lookingResolver(options, store, () => undefined, parentLooker(options, store));
-		const { plan, args, roots } = await prepare(options, store, looking);
+		const { plan, args, roots, diskSize } = await prepare(options, store, looking);
 		const { imageKey: digest } = plan;
 		const [root] = roots.values();
 		const { family = "", architecture = "" } = root ?? {};
-		const { disk, virtualSize } = (await store.images.findByKey(digest)) ?? { disk: "", virtualSize: 0 };
+		const unbuilt = { disk: "", virtualSize: Math.max(diskSize, rootOf({ plan, roots }).virtualSize) };
+		const { disk, virtualSize } = (await store.images.findByKey(digest)) ?? unbuilt;
 		const config = plan.stages.find(({ index }) => index === plan.target)?.config ?? EMPTY_CONFIG;
 		return { root: { kind: "images", digest, family, architecture, disk, virtualSize }, config, args };
 	};

@@ -31,7 +31,7 @@ const STAND_IN = digestOf("stand-in");
 
 /** @throws NodebuildError NODEFILE_NOT_FOUND, NODEFILE_SYNTAX, NODEFILE_INVALID, USAGE for an unknown target. */
 export async function lint(options: BuildOptions): Promise<LintReport> {
-	const source = parseText(await readNodefile(options.nodefile), options.nodefile);
+	const source = parseText(await readNodefile(options), options.nodefile);
 	const nodefile = parseNodefile(source);
 	const linter = new Linter(source, options.buildArgs);
 	const found = [...linter.text(nodefile)];

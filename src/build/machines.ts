@@ -1,5 +1,4 @@
 /** Machines for a build: which QEMU, which accelerator, from which disk. */
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Digest } from "../digest.ts";
 import { NodebuildError } from "../errors.ts";
@@ -12,7 +11,7 @@ import type { Accelerator } from "../machine/qemu/arguments.ts";
 import type { StartOptions } from "../machine/qemu/start.ts";
 import type { Machine, MachineSpec } from "../machine/types.ts";
 import { readEnvironment } from "../system/env.ts";
-import { exists, liesInMemory } from "../system/files.ts";
+import { exists, liesInMemory, makeFolder } from "../system/files.ts";
 import { watchConsole } from "./silence.ts";
 import { noteCost } from "./costs.ts";
 import { type LiveSettings, liveOf, withRam } from "./live.ts";
@@ -70,7 +69,7 @@ export async function probeHost(store: Store, emit: Emit, signal: AbortSignal): 
 	// The probe's answer is remembered; QEMU may have gone since.
 	if (qemu.includes("/") && !(await exists(qemu))) throw missing(qemu);
 	const cacheDir = join(store.home, "host");
-	await mkdir(cacheDir, { recursive: true, mode: 0o700 });
+	await makeFolder(cacheDir, 0o700);
 	const report = await probeAccelerator({ qemu, choice: environment.accelerator, cacheDir, signal });
 	if (!said && report.accelerator === "tcg")
 		emit({ type: "info", message: `machines are emulated, which is slower than KVM: ${report.why}` });

@@ -9,14 +9,25 @@ import { parseNodefile } from "../instructions/index.ts";
 import type { Store } from "../layers/store.ts";
 import { parseText } from "../nodefile/index.ts";
 import { settingsOf } from "../nodefile/settings.ts";
-import { declaredNames, type PlanInput, type PlannedBase, type PlanWarning, planBuild } from "../plan/index.ts";
+import {
+	declaredNames,
+	type PlanInput,
+	type PlannedBase,
+	type PlanWarning,
+	planBuild,
+	type SourceOption,
+} from "../plan/index.ts";
 import type { CopyRequest, Plan } from "../plan/types.ts";
+import { readStdin } from "../system/stdin.ts";
 import { requireSupported } from "./supported.ts";
 import { requireSystemd } from "./systemd.ts";
 import { applyProfile } from "./profile.ts";
 import { CopyFinder } from "./copy-finder.ts";
+import { diskSizeOf } from "./disk-size.ts";
+import { rootOf } from "./root.ts";
+import { orStage } from "./source-error.ts";
 import { Linter } from "./linter.ts";
-import { type BuildOptions, DEFAULT_DISK_SIZE, type NamedContext } from "./types.ts";
+import type { BuildOptions, NamedContext } from "./types.ts";
 
 export interface RootDisk {
 	readonly kind: "bases" | "images";
@@ -42,25 +53,31 @@ export interface Prepared {
 	copyOf(request: CopyRequest): Promise<ResolvedCopy>;
 }
 
-export type ResolveRoot = (ref: string, at: SourceLocation) => Promise<RootDisk & { readonly planned: PlannedBase }>;
+/** `option` is what names it, for messages; default "FROM". */
+export type ResolveRoot = (
+	ref: string,
+	at: SourceLocation,
+	option?: string,
+) => Promise<RootDisk & { readonly planned: PlannedBase }>;
 
 /** @throws NodebuildError NODEFILE_NOT_FOUND, NODEFILE_SYNTAX, NODEFILE_INVALID and whatever the resolvers throw. */
 export async function prepare(options: BuildOptions, store: Store, resolveRoot: ResolveRoot): Promise<Prepared> {
-	const text = await readNodefile(options.nodefile);
+	const text = await readNodefile(options);
 	const source = parseText(text, options.nodefile);
 	const nodefile = parseNodefile(source);
 	const roots = new Map<string, RootDisk>();
-	const profiled = await applyProfile(settingsOf(source, options.nodefile), options, declaredNames(nodefile));
+	const settings = settingsOf(source, options.nodefile);
+	const profiled = await applyProfile(settings, options, declaredNames(nodefile));
 	const args = new Set(declaredNames(nodefile));
 	const copies = new CopyFinder(options, store);
-	const diskSize = options.diskSize ?? profiled.diskSize ?? DEFAULT_DISK_SIZE;
+	const diskSize = diskSizeOf(options.diskSize, settings, profiled.diskSize);
 	const input = {
 		nodefile,
 		source,
 		...(options.target === undefined ? {} : { target: options.target }),
 		buildArgs: profiled.buildArgs,
 		platform: options.platform,
-		diskSize,
+		diskSize: diskSize.bytes,
 		prepareVersion: PREPARE_VERSION,
 		sealVersion: SEAL_VERSION,
 		labels: { ...profiled.labels, ...options.labels },
@@ -76,11 +93,13 @@ export async function prepare(options: BuildOptions, store: Store, resolveRoot: 
 			for (const name of planned.args ?? []) args.add(name);
 			return planned;
 		},
-		copy: async (request: CopyRequest, at: SourceLocation) => {
+		copy: async (request: CopyRequest, at: SourceLocation, option: SourceOption) => {
 			const disks: Digest[] = [];
 			for (const origin of request.origins) {
 				if (origin.kind !== "image") continue;
-				const { planned, ...root } = await resolveRoot(origin.ref, at);
+				const { planned, ...root } = await resolveRoot(origin.ref, at, option).catch((error: unknown) => {
+					throw orStage(error, origin.ref, nodefile);
+				});
 				roots.set(origin.ref, root);
 				disks.push(planned.digest);
 			}
@@ -101,10 +120,11 @@ export async function prepare(options: BuildOptions, store: Store, resolveRoot: 
 	const firstPlan = await planBuild({ ...input, warn: (warning) => warn(linter.planned(warning)) }, resolvers);
 	linter.finish();
 	requireSupported(firstPlan);
+	diskSize.requireRoomFor(rootOf({ plan: firstPlan, roots }));
 	const epoch = await store.epochs.of(epochName(firstPlan), options.noCache);
 	const plan = epoch === undefined ? firstPlan : await planBuild({ ...input, epoch, warn: () => undefined }, resolvers);
 	await copies.save();
-	return { plan, roots, diskSize, args: [...args], copyOf: (request) => copies.find(request) };
+	return { plan, roots, diskSize: diskSize.bytes, args: [...args], copyOf: (request) => copies.find(request) };
 }
 
 /** For the plan: what stands for an image, by name; undefined for folders. */
@@ -146,9 +166,13 @@ function requirePlatform(platform: string, at: SourceLocation): void {
 	});
 }
 
-export async function readNodefile(path: string): Promise<string> {
+/** `-` is standard input. */
+export async function readNodefile({
+	nodefile: path,
+	signal,
+}: Pick<BuildOptions, "nodefile" | "signal">): Promise<string> {
 	try {
-		return await readFile(path, "utf8");
+		return path === "-" ? await readStdin(signal) : await readFile(path, "utf8");
 	} catch (error) {
 		throw new NodebuildError({
 			code: "NODEFILE_NOT_FOUND",

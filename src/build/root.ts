@@ -1,11 +1,14 @@
 /** The disk that a stage's first machine starts from. */
 import { NodebuildError } from "../errors.ts";
+import type { Plan } from "../plan/types.ts";
 import { chainOf } from "./chain.ts";
-import type { Prepared, RootDisk } from "./prepare.ts";
 
-export function rootOf(prepared: Prepared, stage = prepared.plan.target): RootDisk {
-	const { root } = chainOf(prepared.plan, stage);
-	const found = root.kind === "base" ? prepared.roots.get(root.ref) : undefined;
+export function rootOf<Root>(
+	{ plan, roots }: { readonly plan: Plan; readonly roots: ReadonlyMap<string, Root> },
+	stage = plan.target,
+): Root {
+	const { root } = chainOf(plan, stage);
+	const found = root.kind === "base" ? roots.get(root.ref) : undefined;
 	if (found !== undefined) return found;
 	throw new NodebuildError({ code: "INTERNAL", message: "the plan's base was not resolved" });
 }

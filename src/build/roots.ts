@@ -17,6 +17,12 @@ type RootOptions = Pick<
 	"nodefile" | "platform" | "offline" | "baseMaps" | "emit" | "signal" | "memory" | "cpus"
 >;
 
+/** What names the base, and where that stands. */
+interface Where {
+	readonly at: SourceLocation;
+	readonly option: string;
+}
+
 /** Options of src/bases, from a build's. */
 export async function baseOptions(options: RootOptions, store: Store) {
 	const { loadMaps } = await import("../bases/index.ts");
@@ -37,7 +43,7 @@ export async function baseOptions(options: RootOptions, store: Store) {
 
 export function rootResolver(options: RootOptions, store: Store, findParent: FindParent): ResolveRoot {
 	let previous: Promise<unknown> = Promise.resolve();
-	return async (ref: string, at: SourceLocation) => {
+	return async (ref, at, option = "FROM") => {
 		// Names are of images first, as Docker has it; a path or an address never is one.
 		const image = /^(\.|\/|https?:)/.test(ref) ? undefined : await findImage(store, ref);
 		if (image !== undefined) {
@@ -50,55 +56,51 @@ export function rootResolver(options: RootOptions, store: Store, findParent: Fin
 				architecture,
 				disk,
 				virtualSize,
-				planned: { ref, digest, family, config },
+				planned: { ref, digest, family, virtualSize, config },
 			};
 		}
-		const nodefile = /^https?:/.test(ref) ? undefined : await findNodefile(ref, at, options);
+		const nodefile = /^https?:/.test(ref) ? undefined : await findNodefile(ref, { at, option }, options);
 		if (nodefile !== undefined) {
 			// Stages ask at the same time; machines for what they are FROM are started one after the other.
 			const made = previous.then(() => findParent(nodefile, at));
 			previous = made.catch(() => undefined);
 			const { root, config, args } = await made;
-			return { ...root, ref, planned: { ref, digest: root.digest, family: root.family, config, args } };
+			const { digest, family, virtualSize } = root;
+			return { ...root, ref, planned: { ref, digest, family, virtualSize, config, args } };
 		}
-		const base = await findBase(ref, at, options, store);
+		const base = await findBase(ref, { at, option }, options, store);
 		const { digest, family, architecture, disk, virtualSize } = base;
-		const planned = { ref, digest, family };
+		const planned = { ref, digest, family, virtualSize };
 		return { kind: "bases", digest, ref, family, architecture, disk, virtualSize, planned };
 	};
 }
 
-async function findNodefile(ref: string, at: SourceLocation, { baseMaps, nodefile }: RootOptions) {
+async function findNodefile(ref: string, where: Where, { baseMaps, nodefile }: RootOptions) {
 	const { loadMaps, nodefileOf } = await import("../bases/index.ts");
-	return nodefileOf(ref, { map: await loadMaps(baseMaps), directory: dirname(resolve(nodefile)), at });
+	return nodefileOf(ref, { map: await loadMaps(baseMaps), directory: dirname(resolve(nodefile)), ...where });
 }
 
 /** What the store has, else fetched or bootstrapped; two builds that need the same base do that once. */
-async function findBase(ref: string, at: SourceLocation, options: RootOptions, store: Store): Promise<Base> {
-	const stored = await storedBase(ref, at, options, store);
+async function findBase(ref: string, where: Where, options: RootOptions, store: Store): Promise<Base> {
+	const stored = await storedBase(ref, where, options, store);
 	if (stored !== undefined) return stored;
 	const { parseReference: parseBase, resolveBase } = await import("../bases/index.ts");
 	const common = await baseOptions(options, store);
-	const named = parseBase(ref, { ...common, at });
+	const named = parseBase(ref, { ...common, ...where });
 	// What cannot be built on is not fetched either.
-	if (named.kind === "named") requireSystemd({ ref, family: named.base.entry.family }, at);
+	if (named.kind === "named") requireSystemd({ ref, family: named.base.entry.family }, where.at);
 	await using _lock = await store.lock(`base:${ref}`, {
 		signal: options.signal,
 		onWait: ({ pid }) =>
 			options.emit({ type: "info", message: `another build (process ${pid}) is fetching ${ref}; waiting for it` }),
 	});
-	return await resolveBase(ref, { ...common, at });
+	return await resolveBase(ref, { ...common, ...where });
 }
 
-async function storedBase(
-	ref: string,
-	at: SourceLocation,
-	options: RootOptions,
-	store: Store,
-): Promise<Base | undefined> {
+async function storedBase(ref: string, where: Where, options: RootOptions, store: Store): Promise<Base | undefined> {
 	const { resolveBase } = await import("../bases/index.ts");
 	try {
-		return await resolveBase(ref, { ...(await baseOptions(options, store)), offline: true, at });
+		return await resolveBase(ref, { ...(await baseOptions(options, store)), offline: true, ...where });
 	} catch (error) {
 		if (!options.offline && error instanceof NodebuildError && error.code === "BASE_UNAVAILABLE") return undefined;
 		throw error;
@@ -113,9 +115,9 @@ export function lookingResolver(
 	findParent: FindParent,
 ): ResolveRoot {
 	const resolveStored = rootResolver({ ...options, offline: true }, store, findParent);
-	return async (ref, at) => {
+	return async (ref, at, option) => {
 		try {
-			return await resolveStored(ref, at);
+			return await resolveStored(ref, at, option);
 		} catch (error) {
 			if (!(error instanceof NodebuildError) || error.code !== "BASE_UNAVAILABLE" || options.offline) throw error;
 			missing(ref);

@@ -5,6 +5,7 @@ import { NodebuildError } from "../errors.ts";
 import { openStore, type Store } from "../layers/store.ts";
 import type { Image, Layer } from "../layers/types.ts";
 import type { Step } from "../plan/types.ts";
+import { type HostPort, requireFreePorts } from "../system/ports.ts";
 import { socketDir } from "../system/paths.ts";
 import { parentMaker } from "./build.ts";
 import { type Chain, chainOf } from "./chain.ts";
@@ -18,7 +19,7 @@ import type { BuildOptions, MachineOptions } from "./types.ts";
 
 export interface RunOptions extends MachineOptions {
 	readonly image: string;
-	readonly publish: readonly { readonly host: number; readonly guest: number; readonly protocol: "tcp" | "udp" }[];
+	readonly publish: readonly HostPort[];
 	readonly publishAll: boolean;
 	readonly ssh: boolean;
 	readonly console: boolean;
@@ -34,6 +35,7 @@ const LOGIN_SHELL = ["/bin/sh", "-c", "exec $(command -v bash || echo sh) -l"];
 export async function runImage(options: RunOptions): Promise<number> {
 	await using store = await openStore(options.home);
 	const image = await store.images.get(options.image);
+	await requireFreePorts(options.publish);
 	const exposed = options.publishAll
 		? image.config.exposed
 				.filter((port) => !port.endsWith("/sctp"))

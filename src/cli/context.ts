@@ -4,6 +4,7 @@ import { type Command, Option } from "commander";
 import { NodebuildError } from "../errors.ts";
 import { readEnvironment } from "../system/env.ts";
 import type { Backend } from "./backend.ts";
+import { ReaderGone } from "./failed.ts";
 import type { Io } from "./io.ts";
 import { parseCpus, parseMemory } from "./parse.ts";
 import { createRenderer } from "./render/create.ts";
@@ -99,7 +100,11 @@ export async function withProgress<T>(
 ): Promise<T> {
 	const renderer = await createRenderer(flags.quiet === true ? "quiet" : progressOf(flags, io), io);
 	// Said by the renderer, which may be drawing.
-	const say = (): void => renderer.emit({ type: "info", message: "stopping; once more to stop at once" });
+	const say = (): void => {
+		const { reason } = io.signal;
+		if (reason instanceof ReaderGone || reason instanceof NodebuildError) return;
+		renderer.emit({ type: "info", message: "stopping; once more to stop at once" });
+	};
 	io.signal.addEventListener("abort", say);
 	try {
 		return await work(renderer);

@@ -1,8 +1,10 @@
 /** The process: streams, signals, and the only place that ends it. */
 
+import type { NodebuildError } from "../errors.ts";
+import { failed, outputLost, ReaderGone, show } from "./failed.ts";
 import type { Io } from "./io.ts";
 import { modules } from "./modules.ts";
-import { failed, runCli } from "./program.ts";
+import { runCli } from "./program.ts";
 
 const INTERRUPTED = 130;
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -17,12 +19,19 @@ const io: Io = {
 	now: Date.now,
 };
 
-// `nodebuild images | head -1`: whoever read has gone, which is no error of ours.
-for (const stream of [process.stdout, process.stderr]) {
-	stream.on("error", (error: NodeJS.ErrnoException) => {
-		if (error.code !== "EPIPE") throw error;
-	});
+// `nodebuild images | head -1`: whoever read has gone, which is no error of ours, and the work is for nobody.
+let lost: NodebuildError | undefined;
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+	if (stopped.signal.aborted) return;
+	if (error.code !== "EPIPE") lost = outputLost(error);
+	stopped.abort(lost ?? new ReaderGone());
+});
+function end(status: number): never {
+	process.exit(lost === undefined ? status : show(lost, io));
 }
+
+// Progress and errors that nobody can see change nothing of the result.
+process.stderr.on("error", () => undefined);
 
 // The first signal asks everything to stop in order, the second does not wait for it.
 for (const signal of SIGNALS) {
@@ -33,7 +42,7 @@ for (const signal of SIGNALS) {
 }
 
 // A defect somewhere in the background: what holds a machine must not wait for it for ever.
-process.on("uncaughtException", (error) => process.exit(failed(error, io)));
+process.on("uncaughtException", (error) => end(failed(error, io)));
 
 /** What was written is in the hands of the system: into a pipe, that takes as long as its reader does. */
 function drained(stream: NodeJS.WriteStream): Promise<void> {
@@ -42,4 +51,4 @@ function drained(stream: NodeJS.WriteStream): Promise<void> {
 
 const status = await runCli(process.argv.slice(2), io, modules);
 await Promise.all([drained(process.stdout), drained(process.stderr)]);
-process.exit(status);
+end(status);

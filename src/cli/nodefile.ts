@@ -35,7 +35,7 @@ export function addNodefileOptions(command: Command, io: Io): Command {
 	const pair = (text: string): Pair | undefined => parseKeyValue(text, io.env);
 	command
 		.argument("[context]", "folder that COPY takes files from (default: the Nodefile's folder)")
-		.option("-f, --file <nodefile>", "the Nodefile (default: Nodefile in the context)")
+		.option("-f, --file <nodefile>", "the Nodefile, - for standard input (default: Nodefile in the context)")
 		.option("--build-arg <name=value>", "value of an ARG; a bare name takes it from the environment", collect(pair))
 		.option("--var-file <file>", "JSON file of variables, as image-builder has them; later ones win", collect(String))
 		.option("--build-context <name=value>", "further context: a folder, an image or a base", collect(parseBuildContext))
@@ -116,6 +116,8 @@ export function locate(
 	cwd: string,
 ): { readonly nodefile: string; readonly context: string } {
 	if (context !== undefined) checkContext(context, cwd);
+	// Standard input, as docker has it; there may be a file of that name too, which is ./-
+	if (file === "-") return { nodefile: file, context: context ?? "." };
 	const nodefile = file ?? join(context ?? ".", "Nodefile");
 	const kind = kindOf(resolve(cwd, nodefile));
 	if (kind === "folder") {
@@ -139,7 +141,9 @@ function checkContext(context: string, cwd: string): void {
 		hint:
 			kind === "file"
 				? `the Nodefile is given with -f: nodebuild -f ${context}`
-				: "clone or unpack it, and name the folder",
+				: context === "-"
+					? "a Nodefile is read from standard input with -f -, and the context is a folder: nodebuild -f - ."
+					: "clone or unpack it, and name the folder",
 	});
 }
 

@@ -12,6 +12,8 @@ import type { Env } from "../plan/types.ts";
 import type { ResolvedUser } from "./users.ts";
 
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/** Bytes: the shell gets it as one argument, and Linux has none of 128 KiB or more (MAX_ARG_STRLEN, execve(2)). */
+const LONGEST_LINE = 120_000;
 const OUR_ENV: readonly (readonly [string, string])[] = [
 	["PATH", PATH],
 	["LC_ALL", "C.UTF-8"],
@@ -38,6 +40,8 @@ export class SshGuest implements RebootingGuest {
 	bootId: string | undefined;
 	#connection: SshConnection;
 	#gone = false;
+	/** Command lines that were sent as files. */
+	#parked = 0;
 
 	private constructor(options: SshGuestOptions, connection: SshConnection) {
 		this.#options = options;
@@ -58,7 +62,7 @@ export class SshGuest implements RebootingGuest {
 		const user = await this.#user(options.user);
 		const secrets = options.secretEnv ?? [];
 		const stdin = secrets.length > 0 ? secretScript(secrets) : options.stdin;
-		const command = commandLine({
+		const line = commandLine({
 			argv: options.argv,
 			env: withHome(options.env ?? OUR_ENV, user),
 			cwd: options.cwd ?? "/",
@@ -68,6 +72,7 @@ export class SshGuest implements RebootingGuest {
 			...(options.place === undefined ? {} : { place: options.place }),
 			...(user === undefined ? {} : { user }),
 		});
+		const command = await this.#sendable(line);
 		const limit = options.timeout === undefined ? [] : [AbortSignal.timeout(options.timeout)];
 		const signals = [...limit, ...[options.signal, this.#options.signal].filter((signal) => signal !== undefined)];
 		const result = await this.#connection
@@ -169,7 +174,21 @@ export class SshGuest implements RebootingGuest {
 				this.bootId === before
 					? `the connection to the machine broke while "${command}" ran; how it ended is not known`
 					: `the machine crashed while "${command}" ran, and booted anew`,
-			hint: "run the build again: it goes on after the last finished step; a step must not end all sshd processes",
+			hint: "run the build again: it goes on after the last finished step",
+		});
+	}
+
+	/** A line that is too long for our sshd's shell goes ahead of itself, as a file that only our sshd sees. */
+	async #sendable(line: string): Promise<string> {
+		if (Buffer.byteLength(line) <= LONGEST_LINE) return line;
+		this.#parked += 1;
+		const file = `/run/command-${this.#parked}`;
+		const { status } = await this.#connection.exec(`umask 077; cat > ${file}`, { stdin: `rm -f ${file}\n${line}\n` });
+		// Undefined: the connection broke, and what follows notices.
+		if (status === undefined || status === 0) return `. ${file}`;
+		throw new NodebuildError({
+			code: "MACHINE_LOST",
+			message: `a command line of ${line.length} characters could not be handed to the machine: exit status ${status}`,
 		});
 	}
 

@@ -1,9 +1,11 @@
 /** Our terminal joined to a command in the guest. */
+import { typedInput } from "../system/stdin.ts";
 import type { SshConnection } from "./ssh.ts";
 
 /** Resolves with the command's exit status once it has ended. */
 export async function attachTerminal(connection: SshConnection, command: string, term: string): Promise<number> {
-	const { stdin, stdout } = process;
+	const { stdout } = process;
+	const stdin = typedInput();
 	const size = (): { rows: number; cols: number } => ({ rows: stdout.rows ?? 24, cols: stdout.columns ?? 80 });
 	const { channel, ended } = await connection.terminal(command, { ...size(), term });
 	const resize = (): void => {
@@ -22,5 +24,6 @@ export async function attachTerminal(connection: SshConnection, command: string,
 		stdin.unpipe(channel);
 		if (raw) stdin.setRawMode(false);
 		stdin.pause();
+		if (stdin !== process.stdin) stdin.destroy();
 	}
 }

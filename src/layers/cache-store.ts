@@ -5,7 +5,7 @@
 import { mkdir, open, readdir, readFile, rename, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Digest, hexOf } from "../digest.ts";
-import { diskUsage, isErrno, whenFull } from "../system/files.ts";
+import { diskUsage, isErrno, makeFolder, whenFull } from "../system/files.ts";
 import { type AcquireOptions, acquire, type Lock, tryAcquire } from "../system/locks.ts";
 import { ownedName } from "../system/owner.ts";
 import type { StorePaths } from "./paths.ts";
@@ -85,7 +85,7 @@ async function take(
 async function create(paths: StorePaths, name: string, title: string): Promise<void> {
 	const temp = join(paths.tmp, ownedName());
 	await whenFull({ path: paths.home, action: "make a cache" }, async () => {
-		await mkdir(paths.caches, { recursive: true, mode: 0o700 });
+		await makeFolder(paths.caches, 0o700);
 		await mkdir(temp, { mode: 0o700 });
 		const disk = await open(join(temp, DISK), "wx", 0o600);
 		await disk.truncate(SIZE);

@@ -4,10 +4,10 @@
  * layers, while images that stand on the old layers stay whole.
  */
 import { randomBytes } from "node:crypto";
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Digest, hexOf } from "../digest.ts";
-import { isErrno, writeFileAtomic } from "../system/files.ts";
+import { isErrno, makeFolder, writeFileAtomic } from "../system/files.ts";
 
 export interface Epochs {
 	/** The current epoch of a first step, undefined when there never was a new one; `renew` starts one. */
@@ -20,7 +20,7 @@ export function createEpochs(home: string): Epochs {
 		const file = join(folder, hexOf(firstStep));
 		if (!renew) return read(file);
 		const epoch = randomBytes(16).toString("hex");
-		await mkdir(folder, { recursive: true, mode: 0o700 });
+		await makeFolder(folder, 0o700);
 		await writeFileAtomic(file, epoch);
 		return epoch;
 	};

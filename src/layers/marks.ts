@@ -2,9 +2,10 @@
  * Marks: what a running process uses, so that prune leaves it alone. They lie in a folder of its own
  * under tmp/, which carries its owner, so that a dead process's marks count for nothing.
  */
-import { appendFile, mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { appendFile, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Digest, hexOf } from "../digest.ts";
+import { makeFolder } from "../system/files.ts";
 import { acquire } from "../system/locks.ts";
 import { ownedName, ownerGone, ownerOfName } from "../system/owner.ts";
 import { type DiskKind, MARKS_NAME, type StorePaths } from "./paths.ts";
@@ -42,7 +43,7 @@ export function createMarks(paths: StorePaths): Marks {
 		async add(chain) {
 			const [first, ...below] = chain.map(({ kind, digest }) => markId(kind, digest));
 			if (first === undefined || kept.has(first)) return;
-			await mkdir(folder, { recursive: true, mode: 0o700 });
+			await makeFolder(folder, 0o700);
 			await appendFile(join(folder, MARKS_NAME), `${first}\n`, { mode: 0o600 });
 			for (const id of [first, ...below]) kept.add(id);
 		},

@@ -4,9 +4,9 @@
  */
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { copyFile, link, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { copyFile, link, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { fsyncFile, isErrno, writeFileAtomic } from "../system/files.ts";
+import { fsyncFile, isErrno, makeFolder, writeFileAtomic } from "../system/files.ts";
 import { run } from "../system/process.ts";
 import type { StorePaths } from "./paths.ts";
 
@@ -115,7 +115,7 @@ export function createRamStore(paths: StorePaths): RamStore {
 	};
 
 	const add = async (file: string): Promise<string> => {
-		await mkdir(folder, { recursive: true, mode: 0o700 });
+		await makeFolder(folder, 0o700);
 		const name = randomBytes(12).toString("hex");
 		await rename(file, join(folder, name));
 		await seal(name, false);

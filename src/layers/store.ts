@@ -2,7 +2,7 @@
 import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { NodebuildError } from "../errors.ts";
-import { isErrno, whenFull, writeFileAtomic } from "../system/files.ts";
+import { isErrno, makeFolder, whenFull, writeFileAtomic } from "../system/files.ts";
 import { type AcquireOptions, acquire, type Lock, sweepLocks } from "../system/locks.ts";
 import { ownedName, ownerGone, ownerOfName } from "../system/owner.ts";
 import { type BaseStore, createBaseStore } from "./base-store.ts";
@@ -65,10 +65,10 @@ async function readVersion(paths: StorePaths): Promise<string | undefined> {
 }
 
 async function create(paths: StorePaths): Promise<void> {
-	await mkdir(paths.home, { recursive: true, mode: 0o700 });
+	await makeFolder(paths.home, 0o700);
 	const folders = [paths.kind("bases"), paths.kind("layers"), paths.kind("images"), paths.tags];
 	for (const folder of [...folders, paths.downloads, paths.locks, paths.tmp]) {
-		await mkdir(folder, { recursive: true, mode: 0o700 });
+		await makeFolder(folder, 0o700);
 	}
 	// Last, so that a store with a version is whole.
 	await writeFileAtomic(paths.version, `${STORE_VERSION}\n`, { durable: true });
@@ -119,7 +119,8 @@ export async function openStore(home: string): Promise<Store> {
 		await whenFull({ path: home, action: "make the store" }, () => requireVersion(paths));
 		await sweep(paths);
 	} catch (error) {
-		if (!isErrno(error, "EACCES", "EPERM", "EROFS", "ENOTDIR", "EEXIST", "ENOENT")) throw error;
+		// Whatever the system says of the user's own folder is no defect of ours.
+		if (!(error instanceof Error && "errno" in error)) throw error;
 		throw unusable(home, error.message, "make the folder writable for you, or set NODEBUILD_HOME to another", error);
 	}
 	const marks = createMarks(paths);

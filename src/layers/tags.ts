@@ -1,7 +1,7 @@
 /** Tags: one small file each, so that moving a tag is one atomic write. */
-import { mkdir, readdir, readFile, rm, rmdir } from "node:fs/promises";
+import { readdir, readFile, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
-import { isErrno, writeFileAtomic } from "../system/files.ts";
+import { isErrno, makeFolder, writeFileAtomic } from "../system/files.ts";
 import { decodeName, type StorePaths } from "./paths.ts";
 import { parseTag, type TagRecord } from "./records.ts";
 import type { Reference } from "./reference.ts";
@@ -22,7 +22,7 @@ export async function readTag(paths: StorePaths, { name, tag }: Reference): Prom
 
 /** On disk over a power loss: people rely on a name that a finished build has printed. */
 export async function writeTag(paths: StorePaths, { name, tag }: Reference, record: TagRecord): Promise<void> {
-	await mkdir(paths.name(name), { recursive: true, mode: 0o700 });
+	await makeFolder(paths.name(name), 0o700);
 	await writeFileAtomic(paths.tag(name, tag), `${JSON.stringify(record)}\n`, { durable: true });
 }
 

@@ -1,8 +1,8 @@
 /** Large files over HTTP: resumable, retried, digested on the way. What is verified is the caller's affair. */
-import { type FileHandle, mkdir, open, readFile, rm, stat } from "node:fs/promises";
+import { type FileHandle, open, readFile, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { NodebuildError } from "../errors.ts";
-import { fsyncFile, isErrno, whenFull, writeFileAtomic } from "../system/files.ts";
+import { fsyncFile, isErrno, makeFolder, whenFull, writeFileAtomic } from "../system/files.ts";
 import { get, HttpConnectionError, type HttpOptions, type HttpResponse } from "./http.ts";
 import { DEFAULT_RETRY, pause, type RetryPolicy } from "./retry.ts";
 
@@ -37,7 +37,7 @@ export function sidecarOf(file: string): string {
 export async function download(url: string, file: string, options: DownloadOptions): Promise<void> {
 	const retry = options.retry ?? DEFAULT_RETRY;
 	const { signal } = options.http;
-	await mkdir(dirname(file), { recursive: true });
+	await makeFolder(dirname(file));
 	for (let failures = 0; ; ) {
 		const before = await sizeOf(file);
 		try {

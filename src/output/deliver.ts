@@ -1,7 +1,7 @@
 /** How every format's file comes to be: through a temporary name beside it, whole or not at all. */
 import { createHash } from "node:crypto";
 import { constants, createReadStream } from "node:fs";
-import { access, mkdir, rename, rm, stat } from "node:fs/promises";
+import { access, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import { messageOf, NodebuildError } from "../errors.ts";
 import {
@@ -10,6 +10,7 @@ import {
 	fsyncDir,
 	fsyncFile,
 	isErrno,
+	makeFolder,
 	removeStaleTemps,
 	tempBeside,
 	writeFileAtomic,
@@ -126,7 +127,7 @@ export async function deliver(delivery: Delivery): Promise<OutputResult> {
 	const temp = tempBeside(dest);
 	let failure: unknown;
 	try {
-		await mkdir(dirname(dest), { recursive: true });
+		await makeFolder(dirname(dest));
 		await removeStaleTemps(dirname(dest));
 		return await write(dest, temp, delivery);
 	} catch (error) {

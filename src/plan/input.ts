@@ -49,11 +49,16 @@ export interface PlannedBase {
 	readonly ref: string;
 	readonly digest: Digest;
 	readonly family: string;
+	/** Bytes: the machine's disk is not smaller. Undefined where the base is not there yet. */
+	readonly virtualSize?: number;
 	/** Undefined: a base without configuration of its own (a cloud image). */
 	readonly config?: ImageConfig;
 	/** Names of the ARGs that it was built with, where it was built for this plan. */
 	readonly args?: readonly string[];
 }
+
+/** Where an instruction says what it takes files from. */
+export type SourceOption = "COPY --from" | "RUN --mount=from";
 
 /** The world outside, injected: planning itself reads no file and opens no connection. */
 export interface PlanResolvers {
@@ -61,7 +66,7 @@ export interface PlanResolvers {
 	base(ref: string, platform: string, at: SourceLocation): Promise<PlannedBase>;
 	/**
 	 * Digest of everything that the request's origins contain. Asked for origins of the kinds
-	 * context, named-context, image, url and git only.
+	 * context, named-context, image, url and git only. `option` is what names an image, for messages.
 	 */
-	copy(request: CopyRequest, at: SourceLocation): Promise<Digest>;
+	copy(request: CopyRequest, at: SourceLocation, option: SourceOption): Promise<Digest>;
 }

@@ -35,8 +35,8 @@ export async function planStage(resolved: ResolvedStage, context: StageContext):
 	let { state } = start;
 	let key = epochKey(start, context.input.epoch);
 	for (const [index, { instruction, at, sources }] of node.commands.entries()) {
-		const contentOf: LowerContext["contentOf"] = (request, where) =>
-			contentDigest(request, where, context.resolvers, stageKey);
+		const contentOf: LowerContext["contentOf"] = (request, where, option) =>
+			contentDigest(request, where, option, context.resolvers, stageKey);
 		const lowered = await lowerAt(instruction, { ...context, state, at, sources, contentOf });
 		const parent = key;
 		key = stepKey(parent, lowered.effects);
@@ -92,8 +92,9 @@ function startOf({ node, base }: ResolvedStage, context: StageContext): Start {
 	}
 	if (node.base.kind === "scratch" || base === undefined)
 		return { root: { kind: "scratch" }, key: scratchKey(node.platform), state: baseState() };
-	const { ref, digest, family, config } = base;
-	const { diskSize, prepareVersion } = context.input;
+	const { ref, digest, family, config, virtualSize = 0 } = base;
+	const { prepareVersion } = context.input;
+	const diskSize = Math.max(context.input.diskSize, virtualSize);
 	return {
 		root: { kind: "base", ref, digest, family },
 		key: baseKey({ digest, family, platform: node.platform, diskSize, prepareVersion }),

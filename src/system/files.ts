@@ -1,6 +1,6 @@
 /** Files: atomic writes, durability, space. */
 import { constants } from "node:fs";
-import { access, lstat, open, readdir, rename, rm, statfs } from "node:fs/promises";
+import { access, lstat, mkdir, open, readdir, rename, rm, stat, statfs } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { NodebuildError } from "../errors.ts";
 import { ownedName, ownerGone, ownerOfName } from "./owner.ts";
@@ -15,6 +15,28 @@ export async function exists(path: string): Promise<boolean> {
 		() => true,
 		() => false,
 	);
+}
+
+/**
+ * Make a folder with those above it, as mkdir -p. Not by Node's own `recursive`, which tries for ever, deaf to signals,
+ * where the system says ENOENT of a folder whose parent is there, as it does below /proc.
+ * @throws Error of the system
+ */
+export async function makeFolder(path: string, mode = 0o777): Promise<void> {
+	try {
+		await mkdir(path, { mode });
+	} catch (error) {
+		if (isErrno(error, "ENOENT") && path !== dirname(path)) {
+			await makeFolder(dirname(path), mode);
+			await mkdir(path, { mode }).catch((again) => passFolder(path, again));
+		} else await passFolder(path, error);
+	}
+}
+
+/** Whatever was said, a folder that is there is well: a read-only file system says EROFS of it, not EEXIST. */
+async function passFolder(path: string, error: unknown): Promise<void> {
+	const found = await stat(path).catch(() => undefined);
+	if (found?.isDirectory() !== true) throw error;
 }
 
 /** "1.5 GiB": for messages. */

@@ -5,11 +5,11 @@
  * found dead, and a process that dies while doing so is handled by the same rule.
  */
 import { randomBytes } from "node:crypto";
-import { link, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { link, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { NodebuildError } from "../errors.ts";
-import { isErrno } from "./files.ts";
+import { isErrno, makeFolder } from "./files.ts";
 import { currentOwner, type Owner, ownedName, ownerGone, ownerOfName } from "./owner.ts";
 
 export interface Lock extends AsyncDisposable {
@@ -96,7 +96,7 @@ async function writeTemp(temp: string, nonce: string): Promise<void> {
 		await writeFile(temp, content, { flag: "wx", mode: 0o600 });
 	} catch (error) {
 		if (!isErrno(error, "ENOENT")) throw error;
-		await mkdir(dirname(temp), { recursive: true, mode: 0o700 });
+		await makeFolder(dirname(temp), 0o700);
 		await writeFile(temp, content, { flag: "wx", mode: 0o600 });
 	}
 }

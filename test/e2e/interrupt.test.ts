@@ -128,7 +128,7 @@ describe("a machine that is lost during a step", () => {
 	});
 
 	it("is not taken for done when a step ends the connection that would tell", async () => {
-		const { nodefile } = await project(FIRST, "RUN pkill -x sshd; sleep 5; false");
+		const { nodefile } = await project(FIRST, "RUN pkill machine-access; sleep 5; false");
 		const { status, stderr } = await begin({ nodefile }).outcome;
 		expect(status).toBe(6);
 		expect(stderr).toContain("error[MACHINE_LOST]: the connection to the machine broke while");

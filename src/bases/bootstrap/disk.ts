@@ -1,8 +1,8 @@
 /** A bootable disk file from a tree of files, without loop devices, mounts or a running machine. */
-import { copyFile, mkdir, open, readFile, writeFile } from "node:fs/promises";
+import { copyFile, open, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { NodebuildError } from "../../errors.ts";
-import { isErrno } from "../../system/files.ts";
+import { isErrno, makeFolder } from "../../system/files.ts";
 import { run } from "../../system/process.ts";
 import { bootSectors } from "./boot-sector.ts";
 import type { Identity } from "./finish.ts";
@@ -112,7 +112,7 @@ async function stageEfi(
 	const [name, suffix] = architecture === "amd64" ? ["x86_64-efi", "x64"] : ["arm64-efi", "aa64"];
 	const root = request.tree.bootFiles;
 	const boot = join(folder, "EFI", "BOOT");
-	await mkdir(boot, { recursive: true });
+	await makeFolder(boot);
 	const shim = join(root, "usr/lib/shim", `shim${suffix}.efi.signed`);
 	const signed = join(root, "usr/lib/grub", `${name}-signed`, `grub${suffix}.efi.signed`);
 	const fallback = join(boot, `BOOT${suffix.toUpperCase()}.EFI`);
@@ -120,7 +120,7 @@ async function stageEfi(
 		// Without shim the signed GRUB is what the firmware loads itself.
 		if (!(await copyIfThere(shim, fallback))) await copyFile(signed, fallback);
 		const find = `search.fs_uuid ${request.identity.root} root\nset prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n`;
-		await mkdir(join(folder, "EFI", vendor), { recursive: true });
+		await makeFolder(join(folder, "EFI", vendor));
 		await writeFile(join(folder, "EFI", vendor, "grub.cfg"), find);
 	} else if (!(await copyIfThere(join(root, "boot/grub", name, "core.efi"), fallback))) {
 		throw new NodebuildError({

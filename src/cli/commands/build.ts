@@ -1,6 +1,4 @@
 /** `nodebuild [build] -f Nodefile.worker -t worker`: the command that is meant when none is named. */
-import { writeFileSync } from "node:fs";
-import { resolve } from "node:path";
 import { type Command, Option } from "commander";
 import type { BuildResult } from "../../build/types.ts";
 import { EXIT_STATUS } from "../../errors.ts";
@@ -17,6 +15,7 @@ import {
 import { addNodefileOptions, type BuildFlags, type NodefileFlags, nodefileOptions } from "../nodefile.ts";
 import { parseTag } from "../parse.ts";
 import { renderResult, resultJson } from "../render/result.ts";
+import { requireWritable, writeResult } from "../result-file.ts";
 import { parseSecret, parseSsh } from "../secrets.ts";
 import { addSuiteOptions, type SuiteFlags, suiteOptions } from "../suites.ts";
 
@@ -77,6 +76,8 @@ async function build(folder: string | undefined, flags: Flags, context: CommandC
 		const json = progressOf(flags, io) === "json";
 		return check((emit) => nodefileOptions(flags, folder, io, emit), json, context);
 	}
+	const idFile = flags.iidfile === undefined ? undefined : { option: "--iidfile", path: flags.iidfile, cwd: io.cwd };
+	if (idFile !== undefined) await requireWritable(idFile);
 	const outputs = await parseOutputs(flags.output ?? []);
 	// Who names a suite wants it run.
 	const verify = flags.verify === true || flags.suite !== undefined;
@@ -86,7 +87,8 @@ async function build(folder: string | undefined, flags: Flags, context: CommandC
 			...suiteOptions(flags, io),
 		}),
 	);
-	if (flags.iidfile !== undefined) writeFileSync(resolve(io.cwd, flags.iidfile), result.image.id);
+	if (idFile !== undefined)
+		await writeResult(idFile, result.image.id, `the image is safe in the store; its id is ${result.image.id}`);
 	io.stdout.write(show(result, flags, progressOf(flags, io) === "json"));
 	if (result.verification?.passed === false) exitWith(EXIT_STATUS.VERIFY_FAILED);
 }

@@ -1,6 +1,4 @@
 /** `nodebuild verify IMAGE`: prove that an image boots and answers, and holds what a suite asks of it. */
-import { mkdirSync, writeFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
 import type { Command } from "commander";
 import { junitOf } from "../../build/junit.ts";
 import { EXIT_STATUS } from "../../errors.ts";
@@ -16,6 +14,7 @@ import {
 	withProgress,
 } from "../context.ts";
 import { renderVerification } from "../render/result.ts";
+import { requireWritable, writeResult } from "../result-file.ts";
 import { addSuiteOptions, type SuiteFlags, suiteOptions } from "../suites.ts";
 
 interface Flags extends MachineFlags, ProgressFlags, SuiteFlags {
@@ -34,6 +33,8 @@ export function addVerify(program: Command, { io, backend, exitWith }: CommandCo
 		.option("--junit <file>", "write the report as JUnit XML")
 		.option("--json", "print the report as JSON");
 	addProgressOption(addMachineOptions(addSuiteOptions(command, io))).action(async (image: string, flags: Flags) => {
+		const junit = flags.junit === undefined ? undefined : { option: "--junit", path: flags.junit, cwd: io.cwd };
+		if (junit !== undefined) await requireWritable(junit);
 		const report = await withProgress(flags, io, (renderer) =>
 			backend.verify({
 				home: homeOf(io),
@@ -44,14 +45,9 @@ export function addVerify(program: Command, { io, backend, exitWith }: CommandCo
 				emit: renderer.emit,
 			}),
 		);
-		if (flags.junit !== undefined) write(resolve(io.cwd, flags.junit), junitOf(report));
 		if (flags.json === true) printJson(io, report);
 		else io.stdout.write(renderVerification(report));
+		if (junit !== undefined) await writeResult(junit, junitOf(report), "the report is what was printed above");
 		if (!report.passed) exitWith(EXIT_STATUS.VERIFY_FAILED);
 	});
-}
-
-function write(file: string, text: string): void {
-	mkdirSync(dirname(file), { recursive: true });
-	writeFileSync(file, text);
 }

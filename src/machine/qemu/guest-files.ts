@@ -26,6 +26,10 @@ const LAUNCH = `${FIND_TOOLS}; tar -xOf "$disk" start | exec unshare --net --mou
 /** As an argument of a service's command, where systemd expands `$` and `%` (systemd.service(5)). */
 const LAUNCH_IN_UNIT = LAUNCH.replaceAll("$", "$$$$").replaceAll("%", "%%");
 
+/** Copy of sshd, where only our mount namespace has it. Its processes have this name: it must not contain "sshd". */
+const ACCESS_PROGRAM = "/run/machine-access";
+const ACCESS_CONFIG = "/etc/ssh/config";
+
 /** Runs in the new namespaces; `$1` is the device of the tools archive. */
 export const START_SCRIPT = `set -eu
 disk=$1
@@ -63,6 +67,19 @@ for file in ld.so.cache ld-musl-x86_64.path ssl/openssl.cnf pki/tls/openssl.cnf 
 done
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /run/sshd /var/empty 2>/dev/null || true
+# copies with other names, and none of their arguments: a step may end every sshd, by name, command line or program
+program=/usr/sbin/sshd config=${ACCESS_CONFIG}
+if cp "$program" ${ACCESS_PROGRAM} && cp "$config" "$config-own"; then
+	program=${ACCESS_PROGRAM} config=$config-own
+	for folder in /usr/lib/openssh /usr/libexec/openssh /usr/libexec/ssh /usr/lib/ssh; do
+		for part in session auth; do
+			# programs of their own since OpenSSH 9.8 and 10.0; with the keywords that name them
+			grep -q -a -i "sshd$part"path "$folder/sshd-$part" 2>/dev/null || continue
+			cp "$folder/sshd-$part" "$program-$part" && echo "Sshd$part"Path "$program-$part" >> "$config" || true
+		done
+	done
+	chmod 755 "$program"*
+fi
 # ports of machines that can be frozen: each reads one line, and waits for it wherever it is frozen
 wake() {
 	while read -r now entropy; do
@@ -72,7 +89,7 @@ wake() {
 	done
 }
 spare() {
-	! read -r go || exec /usr/sbin/sshd -i -e -f /etc/ssh/sshd_config
+	! read -r go || exec "$program" -i -e -f "$config"
 }
 on_port() {
 	while :; do
@@ -93,12 +110,14 @@ on_port() {
 	${SSH_PORTS.map((port) => `on_port ${port} spare &`).join("\n\t")}
 	wait
 ) </dev/null &
-# a step may end every process named sshd: begin anew, so that it can be told what became of the step
-trap 'kill "$sshd"; exit 0' TERM
+# where it was ended all the same: begin anew, so that it can be told what became of the step
+trap 'kill "$access"; exit 0' TERM
 while :; do
-	/usr/sbin/sshd -D -e -f /etc/ssh/sshd_config < /dev/null &
-	sshd=$!
-	wait "$sshd" || true
+	"$program" -D -e -f "$config" < /dev/null &
+	access=$! status=0
+	wait "$access" || status=$?
+	# it does not run here under another name
+	case $status in 1|126|127|255) program=/usr/sbin/sshd config=${ACCESS_CONFIG} ;; esac
 	sleep 0.5
 done
 `;

@@ -22,6 +22,9 @@ const PATIENCE = 5000;
 /** Milliseconds between two looks. */
 const POLL = 20;
 
+/** An sshd that does not start this often will not do so. */
+const ATTEMPTS = 3;
+
 /** One port: lines until it is handed on. */
 class Port {
 	readonly name: string;
@@ -77,6 +80,8 @@ export class GuestPorts {
 	#awake: (() => void) | undefined;
 	#spare: Spare | undefined;
 	#taken: number | undefined;
+	/** How often an sshd was asked for since the last one was there. */
+	#attempts = 0;
 
 	/** @param folder in which QEMU was started. */
 	constructor(folder: string) {
@@ -142,6 +147,7 @@ export class GuestPorts {
 	reset(): void {
 		this.#listening = false;
 		this.#spare = undefined;
+		this.#attempts = 0;
 	}
 
 	async close(): Promise<void> {
@@ -166,9 +172,11 @@ export class GuestPorts {
 			// A step may have ended it: the one that follows is asked to start.
 			if (line === "ready") {
 				this.#spare = undefined;
-				port.write("go");
+				if (this.#attempts++ < ATTEMPTS) port.write("go");
 			}
-			if (line.startsWith("SSH-")) this.#spare = { port: index, banner: line };
+			if (!line.startsWith("SSH-")) return;
+			this.#spare = { port: index, banner: line };
+			this.#attempts = 0;
 		});
 	}
 }

@@ -64,7 +64,7 @@ export async function writeTools(folder: string, keys: ToolsKeys): Promise<strin
 	add("shadow", 0o600, SHADOW);
 	add("group", 0o644, GROUP);
 	add("nsswitch.conf", 0o644, NSSWITCH);
-	add("ssh/sshd_config", 0o644, SSHD_CONFIG);
+	add("ssh/config", 0o644, SSHD_CONFIG);
 	add("ssh/host_key", 0o600, keys.hostKey);
 	add("ssh/authorized_keys", 0o600, `${keys.authorized}\n`);
 	archive.finalize();

@@ -10,6 +10,7 @@ import { type ReadinessWarning, waitUntilReady } from "../../guest/readiness.ts"
 import { freshEntropy, wakeUp } from "../../guest/wake.ts";
 import { generateKeyPair } from "../../guest/ssh.ts";
 import { createOverlay } from "../../layers/qcow2.ts";
+import { portUnusable } from "../../system/ports.ts";
 import { startCompanion } from "../../system/process.ts";
 import type { Machine, MachineDisk, MachineSpec } from "../types.ts";
 import type { Accelerator, QemuFiles } from "./arguments.ts";
@@ -161,10 +162,23 @@ async function allDone<T extends readonly Promise<unknown>[]>(
 	return Promise.all(work);
 }
 
+/** Another program took a port between our look at it and QEMU's. */
+function portTaken(said: string, cause: unknown): NodebuildError | undefined {
+	const rule = /Could not set up host forwarding rule '(tcp|udp):127\.0\.0\.1:(\d+)-[\d.]*:(\d+)'/.exec(said);
+	if (rule === null) return undefined;
+	const [, protocol, host, guest] = rule;
+	return portUnusable(
+		{ protocol: protocol === "udp" ? "udp" : "tcp", host: Number(host), guest: Number(guest) },
+		cause,
+	);
+}
+
 async function explain(error: unknown, machine: QemuMachine, stderrFile: string): Promise<unknown> {
 	if (!(error instanceof NodebuildError) || error.code === "INTERRUPTED") return error;
 	if (machine.failure !== undefined && machine.failure.code !== "MACHINE_LOST") return machine.failure;
 	const said = await readFile(stderrFile, "utf8").catch(() => "");
+	const taken = portTaken(said, error);
+	if (taken !== undefined) return taken;
 	const console = await machine.consoleTail(15);
 	const ended = machine.ended;
 	return new NodebuildError({

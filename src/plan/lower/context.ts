@@ -2,7 +2,7 @@
 import type { Digest } from "../../digest.ts";
 import { type ErrorCode, messageOf, NodebuildError, type SourceLocation } from "../../errors.ts";
 import { type Expand, type Expansion, expander, undefinedVariable } from "../expand.ts";
-import type { PlanInput } from "../input.ts";
+import type { PlanInput, SourceOption } from "../input.ts";
 import type { StageState } from "../state.ts";
 import type { CopyRequest, Effect, Env } from "../types.ts";
 
@@ -23,7 +23,7 @@ export interface LowerContext {
 	/** COPY: its `--from`; RUN: the `from` of each mount in turn. */
 	readonly sources: readonly (Source | undefined)[];
 	/** Digest of what a request copies, stages included. */
-	readonly contentOf: (request: CopyRequest, at: SourceLocation) => Promise<Digest>;
+	readonly contentOf: (request: CopyRequest, at: SourceLocation, option: SourceOption) => Promise<Digest>;
 }
 
 export interface Lowered {

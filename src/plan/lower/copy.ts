@@ -27,7 +27,7 @@ export async function lowerCopy(instruction: CopyInstruction, context: LowerCont
 		exclude: expanded.exclude,
 		unpack: instruction.unpack ?? instruction.kind === "add",
 	};
-	const content = await context.contentOf(request, context.at);
+	const content = await context.contentOf(request, context.at, "COPY --from");
 	return { state: context.state, effects: [{ kind: "copy", request, content }], title: titleOf(expanded) };
 }
 

@@ -76,7 +76,8 @@ function lowerSecret(mount: MountSpec, context: LowerContext): PlannedMount {
 }
 
 async function withContent(mount: PlannedMount, origin: MountOrigin, context: LowerContext): Promise<PlannedMount> {
-	return { ...mount, origin, content: await context.contentOf(contentRequest(mount, origin, "/"), context.at) };
+	const content = await context.contentOf(contentRequest(mount, origin, "/"), context.at, "RUN --mount=from");
+	return { ...mount, origin, content };
 }
 
 /** What a mount brings in, as the COPY that brings the same to `dest`. The source is a path, not a pattern. */

@@ -98,8 +98,9 @@ describe("a command", () => {
 		});
 	});
 
-	test("that reboots the machine is done", async () => {
-		await execute(stepOf(exec({ argv: ["reboot"] })), () => ({ rebooted: true }));
+	test("that reboots the machine is done; that it was cut off is said", async () => {
+		const { output } = await execute(stepOf(exec({ argv: ["reboot", "-f"] })), () => ({ rebooted: true }));
+		expect(output).toEqual([expect.stringContaining("the machine rebooted before the command had ended")]);
 	});
 
 	test("that fails is said with its status, the end of its output, and its line", async () => {

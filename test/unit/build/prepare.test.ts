@@ -4,10 +4,14 @@ import { describe, expect, test } from "vitest";
 import { chainOf } from "../../../src/build/chain.ts";
 import { prepare, type ResolveRoot } from "../../../src/build/prepare.ts";
 import type { BuildOptions } from "../../../src/build/types.ts";
+import { builtinMap } from "../../../src/bases/map.ts";
+import { parseReference } from "../../../src/bases/resolve.ts";
 import { digestOf } from "../../../src/digest.ts";
 import type { BuildEvent } from "../../../src/events.ts";
 import { openStore } from "../../../src/layers/store.ts";
 import { tempDir } from "../system/child.ts";
+
+const GIB = 1024 ** 3;
 
 /** A folder with a Nodefile and its context, and a store of its own. */
 async function project(text: string, files: Readonly<Record<string, string>> = {}) {
@@ -18,15 +22,20 @@ async function project(text: string, files: Readonly<Record<string, string>> = {
 	for (const [name, content] of Object.entries(files)) await write(name, content);
 	const events: BuildEvent[] = [];
 	const asked: string[] = [];
-	const resolveRoot: ResolveRoot = async (ref) => {
+	const resolveRoot: ResolveRoot = async (ref, at, option) => {
 		asked.push(ref);
-		const root = { kind: "bases", digest: digestOf(ref), ref, family: ref === "alpine" ? "alpine" : "debian" } as const;
+		const [, name, gibibytes = "0"] = /^(\w+)-of-(\d+)G$/.exec(ref) ?? [];
+		if (ref.startsWith("unknown"))
+			parseReference(ref, { map: builtinMap(), directory: folder, at, ...(option && { option }) });
+		const family = ref === "alpine" ? "alpine" : "debian";
+		const root = { kind: "bases", digest: digestOf(name ?? ref), ref, family } as const;
+		const virtualSize = Math.max(1, Number(gibibytes) * GIB);
 		return {
 			...root,
 			architecture: "x86_64",
 			disk: "/d",
-			virtualSize: 1,
-			planned: { ref, digest: root.digest, family: root.family },
+			virtualSize,
+			planned: { ref, digest: root.digest, family, virtualSize },
 		};
 	};
 	const run = async (more: Partial<BuildOptions> = {}) => {
@@ -37,7 +46,6 @@ async function project(text: string, files: Readonly<Record<string, string>> = {
 			buildArgs: {},
 			noCache: false,
 			outputs: [],
-			diskSize: 1024 ** 3,
 			memory: 512,
 			cpus: 1,
 			baseMaps: [],
@@ -84,6 +92,66 @@ describe("keys", () => {
 		const after = await keys();
 		expect(after[0]).toBe(before[0]);
 		expect(after[1]).not.toBe(before[1]);
+	});
+});
+
+describe("the disk's size", () => {
+	const large = "FROM base-of-20G\nRUN one\n";
+
+	test("is refused where the base is larger, with both sizes", async () => {
+		const { run } = await project(large);
+		await expect(run({ diskSize: 10 * GIB })).rejects.toMatchObject({
+			code: "USAGE",
+			message:
+				"expected --disk-size to be at least the base's size, 20.0 GiB (base-of-20G), got 10.0 GiB: a disk cannot be made smaller",
+			hint: expect.stringContaining("leave --disk-size away"),
+		});
+		expect((await run({ diskSize: 20 * GIB })).diskSize).toBe(20 * GIB);
+	});
+
+	test("is refused in the Nodefile too, at its line", async () => {
+		const { run } = await project(`# nodebuild=disk-size=10G\n${large}`);
+		await expect(run()).rejects.toMatchObject({
+			code: "NODEFILE_INVALID",
+			message: expect.stringContaining("expected disk-size to be at least the base's size, 20.0 GiB"),
+			at: { line: 1 },
+		});
+	});
+
+	test("may be less than what another stage is FROM", async () => {
+		const { run } = await project(`FROM base-of-20G AS tools\nRUN one\nFROM debian:12\nCOPY --from=tools /a /\n`);
+		expect((await run({ diskSize: 10 * GIB })).diskSize).toBe(10 * GIB);
+	});
+
+	test("nobody asked for changes no key where the base is larger anyhow", async () => {
+		const { keys } = await project(large);
+		expect(await keys()).toEqual(await keys({ diskSize: 20 * GIB }));
+		expect(await keys({ diskSize: 21 * GIB })).not.toEqual(await keys({ diskSize: 20 * GIB }));
+	});
+});
+
+describe("an unknown source", () => {
+	test.each([
+		["COPY --from=unknown /a /a", "expected COPY --from to name a stage above, an image, a known base,"],
+		[
+			"RUN --mount=from=unknown,target=/m true",
+			"expected RUN --mount=from to name a stage above, an image, a known base,",
+		],
+	])("is said to be one: %s", async (line, message) => {
+		const { run } = await project(`FROM debian:12 AS unknwon\nRUN one\nFROM debian:12\n${line}\n`);
+		await expect(run()).rejects.toMatchObject({
+			code: "BASE_UNKNOWN",
+			message: expect.stringContaining(message),
+			hint: expect.stringMatching(/^did you mean the stage "unknwon"\?/),
+			at: { line: 4 },
+		});
+	});
+
+	test("of a FROM is still a FROM's", async () => {
+		const { run } = await project("FROM unknown\n");
+		await expect(run()).rejects.toMatchObject({
+			message: expect.stringContaining("expected FROM to name a known base,"),
+		});
 	});
 });
 

@@ -135,6 +135,29 @@ describe("rmi, tag, prune", () => {
 			stderr: "error[IMAGE_NOT_FOUND]: there is no image wbe\nhint: did you mean web?\n",
 		});
 	});
+
+	it("go on with the others when one of them is not there, or in use", async () => {
+		const remove = async (_home: string, name: string) => {
+			if (name === "gone") throw new NodebuildError({ code: "IMAGE_NOT_FOUND", message: "there is no image gone" });
+			if (name === "busy") throw new NodebuildError({ code: "IMAGE_IN_USE", message: "the image busy is in use" });
+			return { untagged: [name], freed: 0 };
+		};
+		expect(await cli(["rmi", "a", "gone", "b", "busy", "c"], { answers: { remove } })).toMatchObject({
+			status: 8,
+			stdout: "Untagged: a\nUntagged: b\nUntagged: c\n",
+			stderr: "error[IMAGE_NOT_FOUND]: there is no image gone\nerror[IMAGE_IN_USE]: the image busy is in use\n",
+		});
+	});
+
+	it("stop where nothing can be removed", async () => {
+		const remove = async (): Promise<never> => {
+			throw new NodebuildError({ code: "STORE_INVALID", message: "the store cannot be used" });
+		};
+		expect(await cli(["rmi", "a", "b"], { answers: { remove } })).toMatchObject({
+			status: 7,
+			stderr: "error[STORE_INVALID]: the store cannot be used\n",
+		});
+	});
 });
 
 describe("bases", () => {

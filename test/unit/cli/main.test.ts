@@ -1,7 +1,7 @@
 /** The process around the command line: streams, signals, exit status. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
@@ -92,6 +92,27 @@ describe("the process", () => {
 		const { child, ended } = start(["images"]);
 		child.stdout?.destroy();
 		expect(await ended).toMatchObject({ status: 0, stderr: "" });
+	});
+
+	it("stops the work in silence when the reader of its results goes away", async () => {
+		const { child, ended, heard } = start(["run", "web"]);
+		await heard("running");
+		child.stdout?.destroy();
+		expect(await ended).toMatchObject({ status: 141, stderr: "running\n" });
+	});
+
+	it.each([[["images"]], [["lint"]], [["run", "web"]]])("says that standard output is full: %j", async (args) => {
+		const full = openSync("/dev/full", "w");
+		const child = spawn(process.execPath, [program, ...args], { cwd: folder, stdio: ["ignore", full, "pipe"] });
+		closeSync(full);
+		let stderr = "";
+		child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+			stderr += text;
+		});
+		const [status] = await once(child, "close");
+		expect(stderr.match(/error\[\w+\]/g)).toEqual(["error[OUTPUT_FAILED]"]);
+		expect(stderr).toContain("hint: the disk that it is redirected to is full");
+		expect(status).toBe(7);
 	});
 
 	it("ends with 1 and a message when something throws in the background", async () => {

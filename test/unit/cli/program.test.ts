@@ -23,6 +23,11 @@ describe("which Nodefile", () => {
 		[["sub"], "sub/Nodefile", "sub"],
 		[["build", "sub"], "sub/Nodefile", "sub"],
 		[["./sub", "-f", "Nodefile.worker"], "Nodefile.worker", "./sub"],
+		[["-f", "-"], "-", "."],
+		[["build", "-f", "-", "sub"], "-", "sub"],
+		[["lint", "--file=-", "sub"], "-", "sub"],
+		[["lint", "-f-"], "-", "."],
+		[["shell", "-f", "-"], "-", "."],
 	])("nodebuild %j", async (args, nodefile, context) => {
 		const { status, options } = await cli(args, { cwd });
 		expect(status).toBe(0);
@@ -36,6 +41,7 @@ describe("which Nodefile", () => {
 		[["-f", "no/such"], 3, "no/such does not exist", "name it with -f"],
 		[["-f", "Nodefile.worker", "./nowhere"], 3, "which does not exist", "hint"],
 		[["./Nodefile.worker"], 3, "got the file ./Nodefile.worker", "nodebuild -f ./Nodefile.worker"],
+		[["build", "-"], 3, "got -, which does not exist", "nodebuild -f - ."],
 		[["https://example.com/repo.git"], 3, "expected the context to be a folder", "clone"],
 	])("nodebuild %j ends with %i", async (args, status, message, hint) => {
 		const outcome = await cli(args, { cwd });
@@ -109,7 +115,12 @@ describe("what is mistyped", () => {
 		[["tag", "web", "Web!"], "lower case"],
 		[["run", "web", "--shh"], "unknown option '--shh'"],
 		[["run", "--ssh", "--console", "web"], "expected one way to use the machine"],
-		[["bases", "biuld", "debian:12"], "too many arguments"],
+		[["bases", "biuld", "debian:12"], "did you mean nodebuild bases build?"],
+		[["bases", "lsit"], "did you mean nodebuild bases list?"],
+		[["bases", "debian:12"], "the commands are list, build, warm"],
+		[["bases", "help", "wram"], "did you mean nodebuild bases help warm?"],
+		[["help", "biuld"], "did you mean nodebuild help build?"],
+		[["help", "bases", "lsit"], "did you mean nodebuild help bases list?"],
 	])("nodebuild %j ends with 2", async (args, said) => {
 		const outcome = await cli(args, { cwd });
 		expect(outcome.stderr).toContain(said);
@@ -169,6 +180,21 @@ describe("what a build says at the end", () => {
 		const { stdout, stderr } = await cli([...args, "-q", "--iidfile", "id"], { cwd });
 		expect({ stdout, stderr }).toEqual({ stdout: `${IMAGE.id}\n`, stderr: "" });
 		expect(readFileSync(join(cwd, "id"), "utf8")).toBe(IMAGE.id);
+	});
+
+	it.each([
+		[".", "got the folder ."],
+		["Nodefile.worker/id", "ENOTDIR"],
+		["/proc/nodebuild/deep/id", "could not be written"],
+	])("an --iidfile that cannot be written is no defect: %s", async (path, said) => {
+		const { status, stderr } = await cli([...args, "--iidfile", path], { cwd });
+		expect(stderr).toContain("error[OUTPUT_FAILED]");
+		expect(stderr).toContain(said);
+		expect(status).toBe(7);
+	});
+
+	it("is told before the build when --iidfile cannot be written", async () => {
+		expect((await cli([...args, "--iidfile", "."], { cwd })).calls).toEqual([]);
 	});
 
 	it("is one line of JSON with --progress json", async () => {

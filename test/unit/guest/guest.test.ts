@@ -61,6 +61,31 @@ test("a command over its time is ended, and said by name", async () => {
 	expect((await guest.capture({ argv: ["echo", "on"] })).stdout).toBe("on\n");
 });
 
+test("a command line that is too long for an argument goes ahead as a file, which goes when it is read", async () => {
+	const parked: string[] = [];
+	const server = await sshServer((command, channel) => {
+		const known = /^umask 077; cat > (\/run\/command-\d)$/.test(command) || /^\. \/run\/command-\d$/.test(command);
+		if (!known) return false;
+		let text = "";
+		channel.on("data", (data: Buffer) => {
+			text += data.toString();
+		});
+		channel.on("end", () => {
+			if (text !== "") parked.push(text);
+			channel.exit(command.startsWith(".") ? 7 : 0);
+			channel.close();
+		});
+		return true;
+	});
+	const guest = await connect(server);
+	const long = "it's ".repeat(60_000);
+	expect((await guest.exec({ argv: ["/bin/sh", "-c", ": $1", "sh", long] })).status).toBe(7);
+	expect((await guest.exec({ argv: ["/bin/sh", "-c", ": $1", "sh", long] })).status).toBe(7);
+	expect(Math.max(...server.commands.map((command) => command.length))).toBeLessThan(100);
+	expect(parked.map((text) => text.split("\n")[0])).toEqual(["rm -f /run/command-1", "rm -f /run/command-2"]);
+	for (const text of parked) expect(text).toContain(`'${long.replaceAll("'", "'\\''")}'`);
+});
+
 describe("a connection that ends under a command", () => {
 	async function broken(change: (state: { boot: string }) => void, more: Partial<SshGuestOptions> = {}) {
 		const { state, server } = machine();

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { sha256 } from "../../../src/digest.ts";
@@ -30,10 +30,16 @@ test("a store of a newer version is refused, with what to do", async () => {
 	await expect(openStore(home)).rejects.toMatchObject({ hint: expect.stringContaining("damaged") });
 });
 
-test("a place that cannot hold a store is named", async () => {
-	const file = join(await tempDir(), "file");
-	await writeFile(file, "");
-	await expect(openStore(join(file, "store"))).rejects.toMatchObject({
+test.each([
+	["below a file", (folder: string) => join(folder, "file", "store")],
+	["below /proc, where mkdir says ENOENT of a folder whose parent is there", () => "/proc/nodebuild/deep/store"],
+	["with a name that is too long", (folder: string) => join(folder, "x".repeat(300))],
+	["below a symlink to itself", (folder: string) => join(folder, "loop", "store")],
+])("a place that cannot hold a store is named: %s", async (_what, place) => {
+	const folder = await tempDir();
+	await writeFile(join(folder, "file"), "");
+	await symlink("loop", join(folder, "loop"));
+	await expect(openStore(place(folder))).rejects.toMatchObject({
 		code: "STORE_INVALID",
 		hint: expect.stringContaining("NODEBUILD_HOME"),
 	});

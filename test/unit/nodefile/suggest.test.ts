@@ -24,3 +24,14 @@ test("an equal word is not what is wrong", () => {
 test("the nearest of several wins", () => {
 	expect(nearest("chmo", ["chown", "chmod", "chdir"])).toBe("chmod");
 });
+
+test("of two that are as near, the one with letters in the wrong order wins, whichever comes first", () => {
+	expect(nearest("RNU", ["ENV", "RUN"])).toBe("RUN");
+	expect(nearest("RNU", ["RUN", "ENV"])).toBe("RUN");
+	expect(nearest("evn", ["RUN", "ENV", "ARG"])).toBe("env");
+});
+
+test("letters in the wrong order make nothing near that BuildKit does not find", () => {
+	expect(nearest("ocyp", ["COPY"])).toBeUndefined();
+	expect(nearest("fo", ["FROM", "OF", "FI"])).toBe("fi");
+});

@@ -125,6 +125,31 @@ describe("RUN", () => {
 		});
 	});
 
+	it("reads a text that is too long for an argument from a file, with the same shell", async () => {
+		const line = `: ${"x".repeat(997)}\n`;
+		const fits = `${line.repeat(131)}${"#".repeat(70)}\n`;
+		const long = `${fits}:\n`;
+		const shell = 'SHELL ["/bin/bash", "-o", "pipefail", "-euc"]';
+		const steps = await stepsOf(`${FROM}RUN <<EOF\n${fits}EOF\n${shell}\nRUN <<EOF\n${long}EOF\n`);
+		expect(execOf(steps[0])).toMatchObject({ argv: ["/bin/sh", "-c", fits], pipes: [] });
+		expect(execOf(steps[2])).toMatchObject({
+			argv: ["/bin/bash", "-o", "pipefail", "-euc", ". /dev/pipes/command"],
+			pipes: [{ name: "command", content: long }],
+		});
+	});
+
+	const lines = `${"x".repeat(60_000)}\\\n`.repeat(2) + "x".repeat(11_072);
+
+	it.each([
+		["an argument", `RUN ["echo", "${lines}"]`],
+		["a text for /usr/bin/python3", `SHELL ["/usr/bin/python3", "-c"]\nRUN ${lines}`],
+	])("refuses %s that no program can be given", async (what, text) => {
+		await expect(stepsOf(`${FROM}${text}\n`)).rejects.toMatchObject({
+			code: "NODEFILE_INVALID",
+			message: `expected ${what} of at most 131071 bytes, got 131072: Linux starts no program with more`,
+		});
+	});
+
 	it("leaves heredocs within a command to the shell", async () => {
 		const [step] = await stepsOf(`${FROM}RUN cat <<A - <<'B'\n$x\nA\ny\nB\n`);
 		expect(execOf(step).argv).toEqual(["/bin/sh", "-c", "cat <<A - <<'B'\n$x\nA\ny\nB"]);

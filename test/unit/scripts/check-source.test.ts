@@ -63,6 +63,11 @@ describe("checkOwnership", () => {
 		expect(checkOwnership(root)).toEqual([expect.stringMatching(/^src\/output\/raw\.ts:2: .*src\/layers\/qcow2\.ts/)]);
 	});
 
+	it("finds a mkdir that may never end", async () => {
+		await put("src/layers/store.ts", "await mkdir(home, { recursive: true, mode: 0o700 });\n");
+		expect(checkOwnership(root)).toEqual([expect.stringContaining("src/layers/store.ts:1")]);
+	});
+
 	it("finds a second exit", async () => {
 		await put("src/cli/main.ts", "process.exit(1);\n");
 		await put("src/build/build.ts", "process.exit(1);\n");

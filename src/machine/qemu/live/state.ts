@@ -9,6 +9,7 @@ import type { KeyPair } from "../../../guest/ssh.ts";
 import type { MachineSpec } from "../../types.ts";
 import { type Accelerator, qemuArguments } from "../arguments.ts";
 import type { Spare } from "../guest-ports.ts";
+import { SSHD_CONFIG, START_SCRIPT } from "../guest-files.ts";
 import type { Run } from "./memory.ts";
 
 export const DEVICES = "devices";
@@ -44,7 +45,7 @@ export interface LiveRecord {
 	readonly spare?: Spare;
 }
 
-/** Everything that decides whether QEMU can take a device state; paths do not. */
+/** Everything that decides whether QEMU can take a device state, and we the guest that it brings; paths do not. */
 export function fingerprint(spec: MachineSpec, accelerator: Accelerator, qemuVersion: string, hostCpu: string): Digest {
 	const none = { disk: "", diskNode: "", seed: "", tools: "", console: "", ram: "ram" };
 	const plain = { memory: spec.memory, cpus: spec.cpus };
@@ -52,6 +53,8 @@ export function fingerprint(spec: MachineSpec, accelerator: Accelerator, qemuVer
 		arguments: qemuArguments(plain, none, accelerator),
 		qemuVersion,
 		hostCpu: accelerator === "kvm" ? hostCpu : "",
+		// It runs in the frozen guest as it was started.
+		access: digestOf([START_SCRIPT, SSHD_CONFIG]),
 	});
 }
 

@@ -40,7 +40,7 @@ test("the tools are a tar archive in whole sectors, root's, its keys private", a
 		"-rw------- 0/0 shadow",
 		"-rw-r--r-- 0/0 group",
 		"-rw-r--r-- 0/0 nsswitch.conf",
-		"-rw-r--r-- 0/0 ssh/sshd_config",
+		"-rw-r--r-- 0/0 ssh/config",
 		"-rw------- 0/0 ssh/host_key",
 		"-rw------- 0/0 ssh/authorized_keys",
 	]);

@@ -1,0 +1,51 @@
+/** What a command line ends with when something was thrown. */
+import { CommanderError } from "commander";
+import { EXIT_STATUS, NodebuildError } from "../errors.ts";
+import { type Io, wantsColor } from "./io.ts";
+import { renderError } from "./render/error.ts";
+
+/** As of a process that SIGPIPE ended: 128 and the signal's number. */
+const BROKEN_PIPE = 141;
+
+/** Whoever read standard output has gone: the reason that work is stopped for. */
+export class ReaderGone extends Error {}
+
+/** Standard output cannot be written; `cause` is the system's error. */
+export function outputLost(cause: Error): NodebuildError {
+	const full = "code" in cause && cause.code === "ENOSPC";
+	return new NodebuildError({
+		code: "OUTPUT_FAILED",
+		message: `the result could not be written to standard output: ${cause.message}`,
+		hint: full
+			? "the disk that it is redirected to is full: free some space there, or redirect it elsewhere"
+			: "redirect it to a file or a program that can be written to",
+		cause,
+	});
+}
+
+/** The exit status of an error, after showing it. */
+export function failed(error: unknown, io: Io): number {
+	// commander has said what there is to say, help and version included.
+	if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_STATUS.USAGE;
+	const reason: unknown = io.signal.aborted ? io.signal.reason : undefined;
+	if (reason instanceof ReaderGone) return BROKEN_PIPE;
+	// main.ts says it.
+	if (reason instanceof NodebuildError) return reason.exitStatus;
+	const debug = isDebugging(io);
+	if (io.signal.aborted && !debug) {
+		io.stderr.write("interrupted: what was finished is kept\n");
+		return EXIT_STATUS.INTERRUPTED;
+	}
+	const status = show(error, io);
+	return io.signal.aborted ? EXIT_STATUS.INTERRUPTED : status;
+}
+
+/** Say what went wrong, and go on: the exit status that it would end with. */
+export function show(error: unknown, io: Io): number {
+	io.stderr.write(renderError(error, { color: wantsColor(io.stderr, io.env), debug: isDebugging(io) }));
+	return error instanceof NodebuildError ? error.exitStatus : EXIT_STATUS.INTERNAL;
+}
+
+function isDebugging({ env }: Io): boolean {
+	return env.NODEBUILD_DEBUG !== undefined && env.NODEBUILD_DEBUG !== "";
+}
