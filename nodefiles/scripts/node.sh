@@ -124,8 +124,21 @@ configure() {
 		image-endpoint: unix:///run/containerd/containerd.sock
 		timeout: 10
 	END
+	cgroup_driver /etc/containerd/config.toml /etc/systemd/system/kubelet.service.d
 	systemctl restart containerd
 	ctr version >/dev/null
+}
+
+# cgroup_driver CONTAINERD_CONFIG FOLDER: up to 1.21 kubeadm leaves the kubelet its own default, cgroupfs, with which no
+# container starts where containerd's are systemd's. In a file of its own: /etc/default/kubelet is the platform's.
+cgroup_driver() {
+	lower "${kubernetes_series#v}" 1.22 || return 0
+	grep -q '^[[:space:]]*SystemdCgroup[[:space:]]*=[[:space:]]*true' "$1" || return 0
+	mkdir -p "$2"
+	cat >"$2/20-cgroup-driver.conf" <<-'END'
+		[Service]
+		Environment="KUBELET_CONFIG_ARGS=--config=/var/lib/kubelet/config.yaml --cgroup-driver=systemd"
+	END
 }
 
 # containerd 1 reads versions up to 2, in which the plugin has another name than in version 3.

@@ -1,6 +1,6 @@
 /** The scripts under nodefiles/, run by this host's sh with programs of the test's own on PATH. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { tempDir } from "../system/child.ts";
@@ -161,6 +161,34 @@ describe("containerd's configuration", () => {
 		expect(lines).toContain(pause);
 		expect(lines).toContain("SystemdCgroup = true");
 	});
+});
+
+describe("the kubelet's cgroup driver", () => {
+	const drop = "20-cgroup-driver.conf";
+	test.each([
+		["v1.20", "      SystemdCgroup = true", true],
+		["v1.21", "SystemdCgroup = true", true],
+		["v1.20", "SystemdCgroup = false", false],
+		["v1.22", "SystemdCgroup = true", false],
+		["v1.34", "SystemdCgroup = true", false],
+	])("of %s with %j is given to it: %s", async (kubernetes_series, config, given) => {
+		const { call, folder } = await setup(DEBIAN);
+		writeFileSync(join(folder, "config.toml"), `${config}\n`);
+		const code = `cgroup_driver ${folder}/config.toml ${folder}/kubelet.service.d`;
+		expect(call("node.sh", code, { kubernetes_series })).toMatchObject({ status: 0, stderr: "" });
+		expect(existsSync(join(folder, "kubelet.service.d", drop))).toBe(given);
+	});
+});
+
+test("additional executables lie where they were asked to", async () => {
+	const { call, folder } = await setup(DEBIAN, { curl: 'while [ "$1" != -o ]; do shift; done; echo "$3" >"$2"' });
+	const variables = {
+		executables: "https://example.org/a/tool https://example.org/other",
+		additional_executables_destination_path: join(folder, "opt/tools"),
+	};
+	expect(call("finish.sh", "additional_executables", variables)).toMatchObject({ status: 0, stderr: "" });
+	expect(readdirSync(join(folder, "opt/tools"))).toEqual(["other", "tool"]);
+	expect(statSync(join(folder, "opt/tools/tool")).mode & 0o777).toBe(0o755);
 });
 
 describe("images to pull", () => {
