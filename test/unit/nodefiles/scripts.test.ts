@@ -163,6 +163,31 @@ describe("containerd's configuration", () => {
 	});
 });
 
+describe("additional settings of containerd", () => {
+	const config = 'imports = ["/etc/containerd/conf.d/*.toml"]\nversion = 2\n[plugins."cri"]\nsandbox_image = "pause"\n';
+	const table = '[plugins."cri".containerd.runtimes.kata]\nruntime_type = "kata"\n';
+
+	async function take(settings: string) {
+		const { call, folder } = await setup(DEBIAN);
+		const [main, extra] = [join(folder, "config.toml"), join(folder, "50-additional.toml")];
+		writeFileSync(main, config);
+		writeFileSync(extra, settings);
+		expect(call("node.sh", `take_in ${main} ${extra}`)).toMatchObject({ status: 0, stderr: "" });
+		return { config: readFileSync(main, "utf8"), left: existsSync(extra) };
+	}
+
+	test.each([`version = 2\noom_score = -999\n${table}`, `oom_score = -999\n${table}`])(
+		"of its version become a part of its one file: %j",
+		async (settings) => {
+			expect(await take(settings)).toEqual({ config: `oom_score = -999\n${config}${table}`, left: false });
+		},
+	);
+
+	test("of another version stay a file of their own", async () => {
+		expect(await take(`version = 3\n${table}`)).toEqual({ config, left: true });
+	});
+});
+
 describe("the kubelet's cgroup driver", () => {
 	const drop = "20-cgroup-driver.conf";
 	test.each([
