@@ -6,7 +6,7 @@ DISABLED=.nodebuild-disabled
 
 additional_executables() {
 	for address in ${executables:-}; do
-		target=${additional_additional_executablesdestination_path:-/usr/local/bin}
+		target=${additional_executables_destination_path:-/usr/local/bin}
 		mkdir -p "$target"
 		curl -fsSL --retry 3 -o "$target/$(basename "$address")" "$address"
 		chmod 755 "$target/$(basename "$address")"

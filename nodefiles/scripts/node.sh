@@ -117,6 +117,7 @@ configure() {
 		containerd_config "$image" >/etc/containerd/config.toml
 		if [ -n "${containerd_additional_settings:-}" ]; then
 			printf '%s' "$containerd_additional_settings" | base64 -d >/etc/containerd/conf.d/50-additional.toml
+			take_in /etc/containerd/config.toml /etc/containerd/conf.d/50-additional.toml
 		fi
 	fi
 	cat >/etc/crictl.yaml <<-'END'
@@ -124,8 +125,40 @@ configure() {
 		image-endpoint: unix:///run/containerd/containerd.sock
 		timeout: 10
 	END
+	cgroup_driver /etc/containerd/config.toml /etc/systemd/system/kubelet.service.d
 	systemctl restart containerd
 	ctr version >/dev/null
+	cri=$(ctr plugins ls | awk '$2 ~ /^(cri|images|runtime)$/ && $NF == "error" {print $1 "." $2}')
+	[ -z "$cri" ] || fail "containerd does not accept its configuration of $cri: $(
+		journalctl -u containerd -n 200 -o cat 2>/dev/null | grep -F 'failed to load plugin' | tail -n 1)"
+}
+
+version_of() { sed -n 's/^[[:space:]]*version[[:space:]]*=[[:space:]]*\([0-9]*\).*/\1/p' "$1" | head -n 1; }
+
+# take_in CONFIG SETTINGS: settings of the same version become a part of the configuration. In a file of their own they
+# would replace all that it says of the same plugin: containerd 1 merges its files by whole plugins.
+take_in() {
+	version=$(version_of "$2")
+	[ "${version:-$(version_of "$1")}" = "$(version_of "$1")" ] || return 0
+	{
+		sed '/^[[:space:]]*\[/,$d; /^[[:space:]]*version[[:space:]]*=/d' "$2"
+		cat "$1"
+		sed -n '/^[[:space:]]*\[/,$p' "$2"
+	} >"$1.new"
+	mv "$1.new" "$1"
+	rm "$2"
+}
+
+# cgroup_driver CONTAINERD_CONFIG FOLDER: up to 1.21 kubeadm leaves the kubelet its own default, cgroupfs, with which no
+# container starts where containerd's are systemd's. In a file of its own: /etc/default/kubelet is the platform's.
+cgroup_driver() {
+	lower "${kubernetes_series#v}" 1.22 || return 0
+	grep -q '^[[:space:]]*SystemdCgroup[[:space:]]*=[[:space:]]*true' "$1" || return 0
+	mkdir -p "$2"
+	cat >"$2/20-cgroup-driver.conf" <<-'END'
+		[Service]
+		Environment="KUBELET_CONFIG_ARGS=--config=/var/lib/kubelet/config.yaml --cgroup-driver=systemd"
+	END
 }
 
 # containerd 1 reads versions up to 2, in which the plugin has another name than in version 3.

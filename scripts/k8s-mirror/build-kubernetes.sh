@@ -2,6 +2,7 @@
 # Builds Kubernetes 1.20.2 from Debian 12's own source package: no other machine need be reached than the host's package
 # mirror. Needs Debian 12 or its mirror in apt's sources; takes five minutes on two cores, once.
 #   build-kubernetes.sh FOLDER      leaves FOLDER/bin/kubeadm, kubelet, kubectl, kube-*, pause
+# What an earlier run has finished is kept: it can be ended and called again. GOFLAGS=-p=1 takes one core.
 set -eu
 
 work=$1
@@ -42,21 +43,27 @@ fetch_source() {
 		echo "$1  $work/$2.part" | sha256sum -c --quiet
 		mv "$work/$2.part" "$work/$2"
 	fi
-	mkdir -p "$work/source"
-	tar -xf "$work/$2" -C "$work/source" --strip-components=1
+	rm -rf "$work/source.part"
+	mkdir "$work/source.part"
+	tar -xf "$work/$2" -C "$work/source.part" --strip-components=1
+	mv "$work/source.part" "$work/source"
 }
 
 # Go as Debian has it, unpacked beside the system's packages.
 fetch_go() {
 	(cd "$work/debs" && apt-get download -q golang-1.19-go golang-1.19-src >&2)
-	mkdir -p "$work/root"
-	for deb in "$work"/debs/golang-*.deb; do dpkg-deb -x "$deb" "$work/root"; done
+	rm -rf "$work/root.part"
+	mkdir "$work/root.part"
+	for deb in "$work"/debs/golang-*.deb; do dpkg-deb -x "$deb" "$work/root.part"; done
+	mv "$work/root.part" "$work/root"
 }
 
 go_build() {
 	P=k8s.io/kubernetes/vendor/k8s.io/component-base/version
-	"$GOROOT/bin/go" build -o "$work/bin/$(basename "$1")" \
+	target="$work/bin/$(basename "$1")"
+	"$GOROOT/bin/go" build -o "$target.part" \
 		-ldflags "-s -w -X $P.gitVersion=v$VERSION -X $P.gitMajor=1 -X $P.gitMinor=20 -X $P.gitTreeState=clean" "$1"
+	mv "$target.part" "$target"
 }
 
 # kube-apiserver needs definitions that upstream generates and does not ship.
@@ -71,10 +78,10 @@ generate_openapi() {
 	rm "$work/bin/openapi-gen"
 }
 
-[ -d "$work/source/cmd" ] || fetch_source
+[ -d "$work/source" ] || fetch_source
 GOROOT="$work/root/usr/lib/go-1.19"
-[ -x "$GOROOT/bin/go" ] || fetch_go
-export GOROOT GOPATH="$work/gopath" GOCACHE="$work/gocache" GO111MODULE=off CGO_ENABLED=0 GOFLAGS="" PATH="$GOROOT/bin:$PATH"
+[ -d "$work/root" ] || fetch_go
+export GOROOT GOPATH="$work/gopath" GOCACHE="$work/gocache" GO111MODULE=off CGO_ENABLED=0 GOFLAGS="${GOFLAGS:-}" PATH="$GOROOT/bin:$PATH"
 mkdir -p "$GOPATH/src/k8s.io"
 ln -sfn "$work/source" "$GOPATH/src/k8s.io/kubernetes"
 cd "$GOPATH/src/k8s.io/kubernetes"

@@ -1,27 +1,20 @@
-/** OCI images of one static program each, pushed to a registry on loopback. */
+/** OCI images of one layer each, pushed to a registry on loopback. */
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 
 /** @param {Buffer} data */
 const digestOf = (data) => `sha256:${createHash("sha256").update(data).digest("hex")}`;
 
-/** A tar archive with one file. @param {string} name @param {Buffer} content */
-function tarOf(name, content) {
-	const header = Buffer.alloc(512);
-	header.write(name, 0);
-	header.write("0000755\0", 100);
-	header.write("0000000\0", 108);
-	header.write("0000000\0", 116);
-	header.write(`${content.length.toString(8).padStart(11, "0")}\0`, 124);
-	header.write("00000000000\0", 136);
-	header.write("        ", 148);
-	header.write("0", 156);
-	header.write("ustar\x0000", 257);
-	const sum = header.reduce((total, byte) => total + byte, 0);
-	header.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
-	return Buffer.concat([header, content, Buffer.alloc((512 - (content.length % 512)) % 512), Buffer.alloc(1024)]);
-}
+/** The same bytes for the same files. @param {string} tree */
+const tarOf = (tree) =>
+	execFileSync(
+		"tar",
+		["-c", "--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner", "-C", tree, "."],
+		{
+			maxBuffer: 2 ** 30,
+		},
+	);
 
 /** @param {string} registry @param {string} repository @param {Buffer} data */
 async function putBlob(registry, repository, data) {
@@ -39,17 +32,17 @@ async function putBlob(registry, repository, data) {
 
 /**
  * @param {string} registry "http://127.0.0.1:5000"
- * @param {{ repository: string, tag: string, program: string | Buffer, path: string }} image `program`: a file or its content
+ * @param {{ repository: string, tag: string, tree: string, program: string }} image `tree`: folder with the image's files;
+ *   `program`: what it runs, a path in it
  */
-export async function pushImage(registry, { repository, tag, program, path }) {
-	const content = typeof program === "string" ? readFileSync(program) : program;
-	const tar = tarOf(path.slice(1), content);
+export async function pushImage(registry, { repository, tag, tree, program }) {
+	const tar = tarOf(tree);
 	const layer = gzipSync(tar, { level: 1 });
 	const config = Buffer.from(
 		JSON.stringify({
 			architecture: "amd64",
 			os: "linux",
-			config: { Entrypoint: [path], Env: ["PATH=/usr/local/bin:/usr/bin:/bin"] },
+			config: { Entrypoint: [program], Env: ["PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"] },
 			rootfs: { type: "layers", diff_ids: [digestOf(tar)] },
 		}),
 	);

@@ -8,7 +8,7 @@
  * has stand-ins of the right names and versions, and says so.
  */
 import { spawn } from "node:child_process";
-import { createReadStream, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { createReadStream, existsSync, mkdirSync, openSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join, normalize, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -17,25 +17,12 @@ import { pushImage } from "./images.mjs";
 import { buildRepository, commonPackages, kubernetesPackages } from "./packages.mjs";
 import { run } from "./run.mjs";
 import { SERIES } from "./series.mjs";
+import { imageTree, programPath, unpack } from "./trees.mjs";
 
 const REAL = "1.20.2";
 const WEB = 5051;
 const REGISTRY = 5052;
 const GUEST = "10.0.2.2";
-
-/** Debian packages unpacked beside the system's. @param {string} work @param {readonly string[]} names */
-function unpack(work, names) {
-	const root = join(work, "root");
-	const debs = join(work, "debs");
-	mkdirSync(debs, { recursive: true });
-	for (const name of names) {
-		if (readdirSync(debs).some((file) => file.startsWith(`${name}_`))) continue;
-		run("apt-get", ["download", "-q", name], { cwd: debs });
-		const deb = readdirSync(debs).find((file) => file.startsWith(`${name}_`)) ?? "";
-		run("dpkg-deb", ["-x", join(debs, deb), root]);
-	}
-	return root;
-}
 
 /** @param {string} work @param {string} root */
 async function startRegistry(work, root) {
@@ -44,16 +31,18 @@ async function startRegistry(work, root) {
 		config,
 		JSON.stringify({
 			version: 0.1,
-			log: { level: "fatal", accesslog: { disabled: true } },
+			log: { level: "error", accesslog: { disabled: true } },
 			storage: { filesystem: { rootdirectory: join(work, "registry") } },
 			http: { addr: `127.0.0.1:${REGISTRY}` },
 		}),
 	);
-	const child = spawn(join(root, "usr/bin/docker-registry"), ["serve", config], { stdio: "inherit" });
+	const child = spawn(join(root, "usr/bin/docker-registry"), ["serve", config], {
+		stdio: ["ignore", "ignore", openSync(join(work, "registry.log"), "w")],
+	});
 	process.on("exit", () => child.kill());
 	for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(0));
 	for (;;) {
-		if (child.exitCode !== null) throw new Error("docker-registry ended");
+		if (child.exitCode !== null) throw new Error(`docker-registry ended, see ${work}/registry.log`);
 		if (
 			await fetch(`http://127.0.0.1:${REGISTRY}/v2/`).then(
 				(answer) => answer.ok,
@@ -79,10 +68,16 @@ function startWeb(folder) {
 
 /** @param {string} version @param {string | undefined} bin @param {string} etcd @param {string} standIn */
 async function pushImages(version, bin, etcd, standIn) {
-	const registry = `http://127.0.0.1:${REGISTRY}`;
 	const row = rowOf(version);
-	const push = (/** @type {string} */ repository, /** @type {string} */ tag, /** @type {string} */ program = standIn) =>
-		pushImage(registry, { repository, tag, program, path: `/usr/local/bin/${repository.split("/").at(-1)}` });
+	const push = async (
+		/** @type {string} */ repository,
+		/** @type {string} */ tag,
+		/** @type {string} */ from = standIn,
+	) => {
+		const name = repository.split("/").at(-1) ?? "";
+		const tree = imageTree(work, { name, version, from, real: from !== standIn });
+		await pushImage(`http://127.0.0.1:${REGISTRY}`, { repository, tag, tree, program: programPath(name) });
+	};
 	for (const name of ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy"])
 		await push(name, `v${version}`, bin === undefined ? standIn : join(bin, name));
 	await push("pause", row.pause);
@@ -108,7 +103,7 @@ const [folder = "", ...asked] = process.argv.slice(2);
 const work = resolve(folder);
 const versions = asked.length > 0 ? asked : [REAL, "1.33.6", "1.34.2"];
 mkdirSync(work, { recursive: true });
-const root = unpack(work, ["docker-registry", "containernetworking-plugins", "etcd-server"]);
+const root = unpack(work, join(work, "root"), ["docker-registry", "containernetworking-plugins", "etcd-server"]);
 const real = join(work, "kubernetes/bin");
 const binOf = (/** @type {string} */ version) =>
 	version === REAL && existsSync(join(real, ".complete")) ? real : undefined;

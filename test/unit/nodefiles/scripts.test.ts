@@ -1,6 +1,6 @@
 /** The scripts under nodefiles/, run by this host's sh with programs of the test's own on PATH. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { tempDir } from "../system/child.ts";
@@ -161,6 +161,59 @@ describe("containerd's configuration", () => {
 		expect(lines).toContain(pause);
 		expect(lines).toContain("SystemdCgroup = true");
 	});
+});
+
+describe("additional settings of containerd", () => {
+	const config = 'imports = ["/etc/containerd/conf.d/*.toml"]\nversion = 2\n[plugins."cri"]\nsandbox_image = "pause"\n';
+	const table = '[plugins."cri".containerd.runtimes.kata]\nruntime_type = "kata"\n';
+
+	async function take(settings: string) {
+		const { call, folder } = await setup(DEBIAN);
+		const [main, extra] = [join(folder, "config.toml"), join(folder, "50-additional.toml")];
+		writeFileSync(main, config);
+		writeFileSync(extra, settings);
+		expect(call("node.sh", `take_in ${main} ${extra}`)).toMatchObject({ status: 0, stderr: "" });
+		return { config: readFileSync(main, "utf8"), left: existsSync(extra) };
+	}
+
+	test.each([`version = 2\noom_score = -999\n${table}`, `oom_score = -999\n${table}`])(
+		"of its version become a part of its one file: %j",
+		async (settings) => {
+			expect(await take(settings)).toEqual({ config: `oom_score = -999\n${config}${table}`, left: false });
+		},
+	);
+
+	test("of another version stay a file of their own", async () => {
+		expect(await take(`version = 3\n${table}`)).toEqual({ config, left: true });
+	});
+});
+
+describe("the kubelet's cgroup driver", () => {
+	const drop = "20-cgroup-driver.conf";
+	test.each([
+		["v1.20", "      SystemdCgroup = true", true],
+		["v1.21", "SystemdCgroup = true", true],
+		["v1.20", "SystemdCgroup = false", false],
+		["v1.22", "SystemdCgroup = true", false],
+		["v1.34", "SystemdCgroup = true", false],
+	])("of %s with %j is given to it: %s", async (kubernetes_series, config, given) => {
+		const { call, folder } = await setup(DEBIAN);
+		writeFileSync(join(folder, "config.toml"), `${config}\n`);
+		const code = `cgroup_driver ${folder}/config.toml ${folder}/kubelet.service.d`;
+		expect(call("node.sh", code, { kubernetes_series })).toMatchObject({ status: 0, stderr: "" });
+		expect(existsSync(join(folder, "kubelet.service.d", drop))).toBe(given);
+	});
+});
+
+test("additional executables lie where they were asked to", async () => {
+	const { call, folder } = await setup(DEBIAN, { curl: 'while [ "$1" != -o ]; do shift; done; echo "$3" >"$2"' });
+	const variables = {
+		executables: "https://example.org/a/tool https://example.org/other",
+		additional_executables_destination_path: join(folder, "opt/tools"),
+	};
+	expect(call("finish.sh", "additional_executables", variables)).toMatchObject({ status: 0, stderr: "" });
+	expect(readdirSync(join(folder, "opt/tools"))).toEqual(["other", "tool"]);
+	expect(statSync(join(folder, "opt/tools/tool")).mode & 0o777).toBe(0o755);
 });
 
 describe("images to pull", () => {
