@@ -1,10 +1,10 @@
 #!/bin/sh
-# The last step of a node image, after everything of the user's: finish.sh ROLE
+# The last steps of a node image: finish.sh executables, then, after everything of the user's, finish.sh ROLE
 . "${NODEBUILD_LIB:-/usr/local/lib/nodebuild}/common.sh"
 
 DISABLED=.nodebuild-disabled
 
-additional_executables() {
+executables() {
 	for address in ${executables:-}; do
 		target=${additional_executables_destination_path:-/usr/local/bin}
 		mkdir -p "$target"
@@ -43,7 +43,6 @@ no_cluster() {
 }
 
 finish() {
-	additional_executables
 	repositories
 	no_cluster
 	stamp role "$1"
@@ -53,6 +52,7 @@ finish() {
 }
 
 case ${1:-} in
+	executables) executables ;;
 	worker | control-plane | combined) finish "$1" ;;
-	*) fail "expected worker, control-plane or combined, got \"${1:-}\"" ;;
+	*) fail "expected executables, worker, control-plane or combined, got \"${1:-}\"" ;;
 esac

@@ -51,6 +51,12 @@ async function again(change: Readonly<Record<string, string>>): Promise<readonly
 	return counts;
 }
 
+const EXECUTABLE = {
+	load_additional_components: "true",
+	additional_executables: "true",
+	additional_executables_list: "https://example.org/tool",
+};
+
 const CHANGES: readonly (readonly [row: string, change: Readonly<Record<string, string>>])[] = [
 	["nothing", {}],
 	["list of images to pull, CNI, CCM or autoscaler version", { CNI: "flannel" }],
@@ -61,6 +67,7 @@ const CHANGES: readonly (readonly [row: string, change: Readonly<Record<string, 
 	["`containerd_version`", { containerd_version: "1.7.28" }],
 	["`extra_debs`", { extra_debs: "nfs-common" }],
 	["OS patch (`OS_PATCH=2026-11-21`)", { OS_PATCH: "2026-11-21" }],
+	["an executable", EXECUTABLE],
 ];
 
 describe("what runs again", () => {
@@ -76,6 +83,6 @@ describe("what runs again", () => {
 		const bases = await Promise.all(
 			["worker", "control-plane", "combined"].map(async (name) => (await keys(name, args)).length),
 		);
-		expect(bases).toEqual([3, 3, 3]);
+		expect(bases).toEqual([4, 4, 4]);
 	});
 });

@@ -211,7 +211,7 @@ test("additional executables lie where they were asked to", async () => {
 		executables: "https://example.org/a/tool https://example.org/other",
 		additional_executables_destination_path: join(folder, "opt/tools"),
 	};
-	expect(call("finish.sh", "additional_executables", variables)).toMatchObject({ status: 0, stderr: "" });
+	expect(call("finish.sh", "executables", variables)).toMatchObject({ status: 0, stderr: "" });
 	expect(readdirSync(join(folder, "opt/tools"))).toEqual(["other", "tool"]);
 	expect(statSync(join(folder, "opt/tools/tool")).mode & 0o777).toBe(0o755);
 });
