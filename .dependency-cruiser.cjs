@@ -22,8 +22,9 @@ const EFFECTFUL = {
 	bases: ["net", ...LOWER],
 	remote: ["net", ...LOWER],
 	image: LOWER,
+	ansible: LOWER,
 	output: LOWER,
-	build: ["profiles", "machine", "bases", "remote", "image", "output", ...LOWER],
+	build: ["profiles", "machine", "bases", "remote", "image", "ansible", "output", ...LOWER],
 	cli: ["build", "machine", "bases", "image", "output", ...LOWER],
 };
 

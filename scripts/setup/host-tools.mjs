@@ -11,6 +11,7 @@
  * @property {readonly string[]} [alternatives] absolute paths that serve as well
  * @property {string} use what nodebuild does with it
  * @property {Need} need
+ * @property {boolean} [tests] optional, but the tests need it
  * @property {Readonly<Partial<Record<Family, string>>>} packages a family without an entry does not package it
  */
 
@@ -110,9 +111,17 @@ export const TOOLS = [
 	},
 	{
 		probe: "ssh",
-		use: "gives you a terminal in `nodebuild run --ssh`",
+		use: "connects Ansible with the machine",
 		need: "optional",
+		tests: true,
 		packages: { debian: "openssh-client", fedora: "openssh-clients", rhel: "openssh-clients" },
+	},
+	{
+		probe: "ansible-playbook",
+		use: "runs the Ansible roles that a build names",
+		need: "optional",
+		tests: true,
+		packages: { debian: "ansible-core", fedora: "ansible-core", rhel: "ansible-core" },
 	},
 	{
 		probe: "newuidmap",
@@ -168,7 +177,7 @@ export function missingTools({ has, forTests, family }) {
 	const optional = [];
 	for (const tool of TOOLS) {
 		if (has(tool)) continue;
-		const wanted = tool.need === "start" || (tool.need === "test" && forTests);
+		const wanted = tool.need === "start" || (forTests && (tool.need === "test" || tool.tests === true));
 		if (tool.need === "test" && !forTests) continue;
 		const packaged = family === undefined || tool.packages[family] !== undefined;
 		(wanted && packaged ? needed : optional).push(tool);

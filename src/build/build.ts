@@ -46,11 +46,16 @@ async function buildIn(options: BuildOptions): Promise<BuildResult> {
 
 /** Parents come from the store, or are built like any other Nodefile. */
 export function parentMaker(child: BuildOptions, store: Store): FindParent {
-	return async (reference, at) => {
+	return async (reference, at, lack) => {
 		const options = parentOptions(child, reference, at);
 		options.emit({ type: "info", message: `the base is what ${options.nodefile} builds` });
-		const prepared = await prepare(options, store, rootResolver(options, store, parentMaker(options, store)));
-		const image = (await unchanged(prepared, options, store)) ?? (await make(prepared, options, store)).image;
+		const resolveRoot = rootResolver(options, store, parentMaker(options, store));
+		const prepared = await prepare(options, store, (ref, where, option, own) =>
+			resolveRoot(ref, where, option, own ?? lack),
+		);
+		const known = await unchanged(prepared, options, store);
+		if (known === undefined && lack !== undefined) throw lack;
+		const image = known ?? (await make(prepared, options, store)).image;
 		const { key: digest, family, architecture, disk, virtualSize, config } = image;
 		return { root: { kind: "images", digest, family, architecture, disk, virtualSize }, config, args: prepared.args };
 	};

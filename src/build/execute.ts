@@ -13,6 +13,9 @@ import { type Destination, machineDestination } from "./destination.ts";
 import { type DiskOrigin, isDisk, type MountedSource, withSource } from "./mount-source.ts";
 import type { DiskPort } from "./transport.ts";
 import type { Inside } from "./run-mounts.ts";
+import { Tail } from "./tail.ts";
+
+type AnsibleEffect = Extract<Effect, { kind: "ansible" }>;
 
 export interface ExecuteContext {
 	readonly guest: Guest;
@@ -26,6 +29,8 @@ export interface ExecuteContext {
 	copyOf(request: CopyRequest): Promise<ResolvedCopy>;
 	/** The disk of another stage, a base or an image, mounted beside the machine; disposed of after use. */
 	openSource(origin: DiskOrigin): Promise<MountedSource>;
+	/** Have this host's Ansible run roles; resolves with its exit status. */
+	runRoles(effect: AnsibleEffect, onOutput: ExecuteContext["onOutput"]): Promise<number>;
 	/** Run a command with its mounts; they are gone when this resolves. */
 	withMounts<T>(mounts: readonly PlannedMount[], run: (inside: Partial<Inside>) => Promise<T>): Promise<T>;
 }
@@ -50,6 +55,8 @@ async function executeEffect(effect: Effect, step: Step, context: ExecuteContext
 			return;
 		case "mkdir":
 			return makeDirectory(effect, destinationOf(context));
+		case "ansible":
+			return executeRoles(effect, step, context);
 	}
 }
 
@@ -80,20 +87,16 @@ async function executeCopy(request: CopyRequest, context: ExecuteContext): Promi
 	});
 }
 
-/** Bytes of a failed command's output that are shown again with its error. */
-const TAIL = 4096;
-const TAIL_LINES = 20;
-
 /** Whether the reboot was the command's own last word cannot be told from here: RUN reboot -f ends like this too. */
 const CUT_OFF =
 	"the machine rebooted before the command had ended; it counts as done, and what it had not done yet is not done";
 
 async function executeCommand(effect: Exec, step: Step, context: ExecuteContext): Promise<void> {
 	const { guest, signal } = context;
-	let tail = "";
+	const tail = new Tail();
 	const output = (stream: Stream) => (data: Uint8Array) => {
 		context.onOutput(stream, data);
-		tail = (tail + Buffer.from(data).toString("utf8")).slice(-TAIL);
+		tail.note(data);
 	};
 	const run = (inside: Partial<Inside>): Promise<ExecResult> =>
 		guest.exec({
@@ -118,6 +121,21 @@ async function executeCommand(effect: Exec, step: Step, context: ExecuteContext)
 	}
 }
 
+async function executeRoles(effect: AnsibleEffect, step: Step, context: ExecuteContext): Promise<void> {
+	const tail = new Tail();
+	const status = await context.runRoles(effect, (stream, data) => {
+		context.onOutput(stream, data);
+		tail.note(data);
+	});
+	if (status === 0) return;
+	throw new NodebuildError({
+		code: (await diskFull(context.guest)) ? "GUEST_DISK_FULL" : "STEP_FAILED",
+		message: `the Ansible roles ${effect.roles.join(", ")} did not complete successfully: ansible-playbook ended with ${status}`,
+		details: tail.lines,
+		hint: hintFor(status, tail.text, false, step),
+	});
+}
+
 /** BuildKit shows heredoc scripts with a shebang under /dev/pipes while their command runs. */
 async function makePipes(guest: Guest, pipes: Exec["pipes"]): Promise<() => Promise<void>> {
 	if (pipes.length === 0) return async () => undefined;
@@ -135,16 +153,15 @@ async function commandFailed(
 	effect: Exec,
 	step: Step,
 	status: number,
-	tail: string,
+	{ text, lines: details }: Tail,
 	guest: Guest,
 ): Promise<NodebuildError> {
-	const details = tail.trimEnd().split("\n").slice(-TAIL_LINES);
-	const full = /No space left on device/i.test(tail) || (await diskFull(guest));
+	const full = /No space left on device/i.test(text) || (await diskFull(guest));
 	return new NodebuildError({
 		code: full ? "GUEST_DISK_FULL" : "STEP_FAILED",
 		message: `process "${effect.argv.join(" ")}" did not complete successfully: exit code: ${status}${full ? "; the machine's disk is full" : ""}`,
-		details: tail === "" ? [] : details,
-		hint: hintFor(status, tail, full, step),
+		details,
+		hint: hintFor(status, text, full, step),
 	});
 }
 

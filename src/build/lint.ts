@@ -74,7 +74,7 @@ async function plansOf(nodefile: Nodefile, source: NodefileText, options: BuildO
 				sealVersion: SEAL_VERSION,
 				warn,
 			},
-			{ base: bases.resolve, copy: async () => STAND_IN },
+			{ base: bases.resolve, copy: async () => STAND_IN, roles: async () => STAND_IN },
 		);
 	const plans = [await planTarget(options.target, (warning) => warnings.push(warning))];
 	for (const { index } of nodefile.stages) {

@@ -7,11 +7,14 @@ export function takesLive({ live }: Pick<BuildOptions, "live">): boolean {
 }
 
 /**
- * Whether a step brings a secret into the machine. Its memory may hold it from then on, in pages that nobody has
- * overwritten, even over a reboot from within: no live state is taken of it until another machine is booted.
+ * Whether a step brings a secret into the machine, as roles may (from a vault). Its memory may hold it from then on, in
+ * pages that nobody has overwritten, even over a reboot from within: no live state is taken of it until another machine
+ * is booted.
  */
 export function taints({ effects }: Pick<Step, "effects">): boolean {
 	return effects.some(
-		(effect) => effect.kind === "exec" && effect.mounts.some(({ type }) => type === "secret" || type === "ssh"),
+		(effect) =>
+			effect.kind === "ansible" ||
+			(effect.kind === "exec" && effect.mounts.some(({ type }) => type === "secret" || type === "ssh")),
 	);
 }

@@ -16,7 +16,12 @@ export interface Parent {
 }
 
 /** Takes a parent from the store, or makes it; `nodebuild plan` only looks. */
-export type FindParent = (reference: NodefileReference, at: SourceLocation) => Promise<Parent>;
+export type FindParent = (
+	reference: NodefileReference,
+	at: SourceLocation,
+	/** What the child cannot do without: thrown before anything is made. */
+	lack?: NodebuildError,
+) => Promise<Parent>;
 
 /**
  * The options of a parent's build. What describes the result (tags, outputs, labels, the target, the disk's size) is the

@@ -13,6 +13,7 @@ import {
 	declaredNames,
 	type PlanInput,
 	type PlannedBase,
+	type PlanResolvers,
 	type PlanWarning,
 	planBuild,
 	type SourceOption,
@@ -22,6 +23,8 @@ import { readStdin } from "../system/stdin.ts";
 import { requireSupported } from "./supported.ts";
 import { requireSystemd } from "./systemd.ts";
 import { applyProfile } from "./profile.ts";
+import { lackOf, RoleFinder } from "./roles.ts";
+import type { FoundRoles } from "../ansible/find.ts";
 import { CopyFinder } from "./copy-finder.ts";
 import { diskSizeOf } from "./disk-size.ts";
 import { rootOf } from "./root.ts";
@@ -51,13 +54,19 @@ export interface Prepared {
 	readonly args: readonly string[];
 	/** The files of a COPY. */
 	copyOf(request: CopyRequest): Promise<ResolvedCopy>;
+	/** Ansible roles by their names. */
+	rolesOf(names: readonly string[]): Promise<FoundRoles>;
 }
 
-/** `option` is what names it, for messages; default "FROM". */
+/**
+ * `option` is what names it, for messages; default "FROM". `lack` is what the build cannot go on without: it is thrown
+ * before anything is fetched, built or booted.
+ */
 export type ResolveRoot = (
 	ref: string,
 	at: SourceLocation,
 	option?: string,
+	lack?: NodebuildError,
 ) => Promise<RootDisk & { readonly planned: PlannedBase }>;
 
 /** @throws NodebuildError NODEFILE_NOT_FOUND, NODEFILE_SYNTAX, NODEFILE_INVALID and whatever the resolvers throw. */
@@ -81,13 +90,17 @@ export async function prepare(options: BuildOptions, store: Store, resolveRoot: 
 		prepareVersion: PREPARE_VERSION,
 		sealVersion: SEAL_VERSION,
 		labels: { ...profiled.labels, ...options.labels },
+		...(profiled.roles === undefined ? {} : { roles: profiled.roles }),
 		...(options.namedContexts === undefined ? {} : { namedContexts: imagesOf(options.namedContexts) }),
 		isParent: options.trail !== undefined,
 	};
+	const roles = new RoleFinder(options);
+	const digestRoles = async (names: readonly string[]): Promise<Digest> => (await roles.find(names)).digest;
+	const lack = await refuseEarly(input, digestRoles);
 	const resolvers = {
 		base: async (ref: string, platform: string, at: SourceLocation) => {
 			requirePlatform(platform, at);
-			const { planned, ...root } = await resolveRoot(ref, at);
+			const { planned, ...root } = await resolveRoot(ref, at, "FROM", lack);
 			requireSystemd(root, at);
 			roots.set(planned.ref, root);
 			for (const name of planned.args ?? []) args.add(name);
@@ -97,7 +110,7 @@ export async function prepare(options: BuildOptions, store: Store, resolveRoot: 
 			const disks: Digest[] = [];
 			for (const origin of request.origins) {
 				if (origin.kind !== "image") continue;
-				const { planned, ...root } = await resolveRoot(origin.ref, at, option).catch((error: unknown) => {
+				const { planned, ...root } = await resolveRoot(origin.ref, at, option, lack).catch((error: unknown) => {
 					throw orStage(error, origin.ref, nodefile);
 				});
 				roots.set(origin.ref, root);
@@ -108,12 +121,12 @@ export async function prepare(options: BuildOptions, store: Store, resolveRoot: 
 			const files = origins.length === 0 ? undefined : (await copies.find({ ...request, origins })).digest;
 			return digestOf({ disks, files });
 		},
+		roles: digestRoles,
 	};
 	const linter = new Linter(source, options.buildArgs);
 	const warn = (warnings: readonly PlanWarning[]): void => {
 		for (const warning of warnings) options.emit({ type: "warning", ...warning });
 	};
-	await refuseEarly(input);
 	warn(linter.text(nodefile));
 	// What the text tells is refused before anything is fetched.
 	linter.finish();
@@ -124,7 +137,14 @@ export async function prepare(options: BuildOptions, store: Store, resolveRoot: 
 	const epoch = await store.epochs.of(epochName(firstPlan), options.noCache);
 	const plan = epoch === undefined ? firstPlan : await planBuild({ ...input, epoch, warn: () => undefined }, resolvers);
 	await copies.save();
-	return { plan, roots, diskSize: diskSize.bytes, args: [...args], copyOf: (request) => copies.find(request) };
+	return {
+		plan,
+		roots,
+		diskSize: diskSize.bytes,
+		args: [...args],
+		copyOf: (request) => copies.find(request),
+		rolesOf: (names) => roles.find(names),
+	};
 }
 
 /** For the plan: what stands for an image, by name; undefined for folders. */
@@ -134,8 +154,14 @@ export function imagesOf(contexts: ReadonlyMap<string, NamedContext>): ReadonlyM
 
 const STAND_IN = digestOf("stand-in");
 
-/** What cannot be built is refused before anything is fetched: a plan of stand-ins tells. */
-async function refuseEarly(input: Omit<PlanInput, "warn">): Promise<void> {
+/**
+ * What cannot be built is refused before anything is fetched: a plan of stand-ins tells. Resolves with what this host
+ * lacks, which does not matter where the store has it all.
+ */
+async function refuseEarly(
+	input: Omit<PlanInput, "warn">,
+	roles: PlanResolvers["roles"],
+): Promise<NodebuildError | undefined> {
 	const plan = await planBuild(
 		{ ...input, warn: () => undefined },
 		{
@@ -144,9 +170,11 @@ async function refuseEarly(input: Omit<PlanInput, "warn">): Promise<void> {
 				return { ref, digest: STAND_IN, family: "" };
 			},
 			copy: async () => STAND_IN,
+			roles,
 		},
 	);
 	requireSupported(plan);
+	return lackOf(plan.stages.flatMap(({ steps }) => steps));
 }
 
 /** Builds that begin with the same step share an epoch: --no-cache starts a new one for them. */

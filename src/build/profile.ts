@@ -4,7 +4,8 @@ import { basename } from "node:path";
 import { messageOf, NodebuildError } from "../errors.ts";
 import { nearest } from "../nodefile/suggest.ts";
 import type { NodefileSettings } from "../nodefile/settings.ts";
-import type { FileVariable, GivenVariable, Profile } from "../profiles/types.ts";
+import type { RoleArguments } from "../plan/index.ts";
+import type { FileVariable, GivenVariable, Profile, ProfileResult } from "../profiles/types.ts";
 import type { BuildOptions } from "./types.ts";
 
 export interface Profiled {
@@ -12,6 +13,8 @@ export interface Profiled {
 	readonly labels: Readonly<Record<string, string>>;
 	/** Bytes, where the directive or the profile says. */
 	readonly diskSize?: number;
+	/** ARGs that name Ansible roles. */
+	readonly roles?: RoleArguments;
 }
 
 /** An argument has to fit into a process's environment. */
@@ -43,6 +46,7 @@ export async function applyProfile(
 	return {
 		buildArgs: { ...Object.fromEntries(others), ...Object.fromEntries(wanted) },
 		labels: result.labels,
+		...(result.roles === undefined ? {} : { roles: rolesOf(result.roles) }),
 		...(result.diskSize === undefined ? {} : { diskSize: result.diskSize }),
 		...fixed,
 	};
@@ -86,6 +90,11 @@ function fromFiles({ variables = [], trail, emit }: BuildOptions, declared: read
 	return values;
 }
 
+/** The text of the file with the variables, so that it is in the keys of the steps. */
+function rolesOf({ args, vars, varsFile }: NonNullable<ProfileResult["roles"]>): RoleArguments {
+	return { args, vars: varsFile === undefined ? vars : readNamed(varsFile, "ansible_user_vars").toString("utf8") };
+}
+
 /** One word for each file: its name, a colon, its content in base64. */
 function contentsOf(files: readonly FileVariable[]): Readonly<Record<string, string>> {
 	return Object.fromEntries(
@@ -94,9 +103,17 @@ function contentsOf(files: readonly FileVariable[]): Readonly<Record<string, str
 }
 
 function wordOf(path: string, variable: string): string {
-	let content: Buffer;
+	const content = readNamed(path, variable);
+	if (content.length <= MOST_CONTENT) return `${basename(path)}:${content.toString("base64")}`;
+	throw new NodebuildError({
+		code: "USAGE",
+		message: `expected ${path} (${variable}) to have at most ${MOST_CONTENT} bytes, got ${content.length}`,
+	});
+}
+
+function readNamed(path: string, variable: string): Buffer {
 	try {
-		content = readFileSync(path);
+		return readFileSync(path);
 	} catch (error) {
 		throw new NodebuildError({
 			code: "USAGE",
@@ -104,9 +121,4 @@ function wordOf(path: string, variable: string): string {
 			cause: error,
 		});
 	}
-	if (content.length <= MOST_CONTENT) return `${basename(path)}:${content.toString("base64")}`;
-	throw new NodebuildError({
-		code: "USAGE",
-		message: `expected ${path} (${variable}) to have at most ${MOST_CONTENT} bytes, got ${content.length}`,
-	});
 }

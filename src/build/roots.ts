@@ -43,7 +43,7 @@ export async function baseOptions(options: RootOptions, store: Store) {
 
 export function rootResolver(options: RootOptions, store: Store, findParent: FindParent): ResolveRoot {
 	let previous: Promise<unknown> = Promise.resolve();
-	return async (ref, at, option = "FROM") => {
+	return async (ref, at, option = "FROM", lack = undefined) => {
 		// Names are of images first, as Docker has it; a path or an address never is one.
 		const image = /^(\.|\/|https?:)/.test(ref) ? undefined : await findImage(store, ref);
 		if (image !== undefined) {
@@ -62,13 +62,13 @@ export function rootResolver(options: RootOptions, store: Store, findParent: Fin
 		const nodefile = /^https?:/.test(ref) ? undefined : await findNodefile(ref, { at, option }, options);
 		if (nodefile !== undefined) {
 			// Stages ask at the same time; machines for what they are FROM are started one after the other.
-			const made = previous.then(() => findParent(nodefile, at));
+			const made = previous.then(() => findParent(nodefile, at, lack));
 			previous = made.catch(() => undefined);
 			const { root, config, args } = await made;
 			const { digest, family, virtualSize } = root;
 			return { ...root, ref, planned: { ref, digest, family, virtualSize, config, args } };
 		}
-		const base = await findBase(ref, { at, option }, options, store);
+		const base = await findBase(ref, { at, option }, options, store, lack);
 		const { digest, family, architecture, disk, virtualSize } = base;
 		const planned = { ref, digest, family, virtualSize };
 		return { kind: "bases", digest, ref, family, architecture, disk, virtualSize, planned };
@@ -81,9 +81,16 @@ async function findNodefile(ref: string, where: Where, { baseMaps, nodefile }: R
 }
 
 /** What the store has, else fetched or bootstrapped; two builds that need the same base do that once. */
-async function findBase(ref: string, where: Where, options: RootOptions, store: Store): Promise<Base> {
+async function findBase(
+	ref: string,
+	where: Where,
+	options: RootOptions,
+	store: Store,
+	lack: NodebuildError | undefined,
+): Promise<Base> {
 	const stored = await storedBase(ref, where, options, store);
 	if (stored !== undefined) return stored;
+	if (lack !== undefined) throw lack;
 	const { parseReference: parseBase, resolveBase } = await import("../bases/index.ts");
 	const common = await baseOptions(options, store);
 	const named = parseBase(ref, { ...common, ...where });

@@ -60,6 +60,7 @@ async function layOut(stage: number, where: Where, context: StageContext): Promi
 				copyOf: (request) => prepared.copyOf(request),
 				openSource: (origin) => openSource(origin, where, context),
 				withMounts: (_mounts, run) => run({}),
+				runRoles: () => Promise.reject(new NodebuildError({ code: "INTERNAL", message: "roles without a machine" })),
 			});
 			const milliseconds = Math.round(performance.now() - begun);
 			if (first) options.emit({ type: "step-done", step, milliseconds, freezeMilliseconds: 0 });

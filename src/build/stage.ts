@@ -17,6 +17,7 @@ import type { Running } from "./machines.ts";
 import type { DiskOrigin, MountedSource } from "./mount-source.ts";
 import { openSource } from "./sources.ts";
 import type { StageContext } from "./stage-context.ts";
+import { runRoles } from "./roles.ts";
 import { requireSecrets } from "./secrets.ts";
 import type { BuildOptions } from "./types.ts";
 
@@ -154,6 +155,8 @@ async function runStep(
 			onWarning: (message) => emit({ type: "warning", message, at: step.at }),
 			copyOf: (request) => prepared.copyOf(request),
 			openSource: (origin) => openSource(origin, running, context),
+			runRoles: async (effect, onOutput) =>
+				runRoles(effect, await prepared.rolesOf(effect.roles), running.machine, signal, onOutput),
 			withMounts: async (mounts, run) => {
 				const { withMounts } = await import("./run-mounts.ts");
 				const { store } = context;

@@ -1,7 +1,8 @@
 /** The stages that the target's remaining steps need, built before it, side by side where they do not need each other. */
 import { NodebuildError } from "../errors.ts";
-import type { Plan } from "../plan/types.ts";
+import type { Plan, Step } from "../plan/types.ts";
 import { ancestorsOf, type Chain, chainOf, stagesOf } from "./chain.ts";
+import { lackOf } from "./roles.ts";
 import { rootOf } from "./root.ts";
 import { hostRoom, machinesAtOnce, Slots } from "./slots.ts";
 import { findStart, runChain, type StageResult } from "./stage.ts";
@@ -16,7 +17,14 @@ type Context = Omit<StageContext, "root">;
 export async function runStages(context: Context): Promise<StageResult> {
 	const { options, prepared } = context;
 	const { plan } = prepared;
-	const needed = await neededStages(plan, async (chain) => (await findStart(context.store, chain)).done);
+	const remaining: Step[] = [];
+	const needed = await neededStages(plan, async (chain) => {
+		const { done } = await findStart(context.store, chain);
+		remaining.push(...chain.layered.slice(done));
+		return done;
+	});
+	const lack = lackOf(remaining);
+	if (lack !== undefined) throw lack;
 	const failed = new AbortController();
 	const signal = AbortSignal.any([options.signal, failed.signal]);
 	const slots = new Slots(needed.size === 1 ? 1 : machinesAtOnce(options.memory, await hostRoom()));

@@ -20,7 +20,10 @@ export function requireSupported(plan: Plan): void {
 }
 
 function requireStep(step: Step): void {
-	for (const effect of step.effects) if (effect.kind === "exec") throw nothingToRun(effect.argv, step);
+	for (const effect of step.effects) {
+		if (effect.kind === "exec") throw nothingToRun(effect.argv, step);
+		if (effect.kind === "ansible") throw nothingToRun(["ansible-playbook"], step);
+	}
 }
 
 function nothingToRun(argv: readonly string[], { at }: Step): NodebuildError {

@@ -2,14 +2,11 @@
 import { type Duplex, Readable } from "node:stream";
 import ssh2, { type Client, type ClientChannel } from "ssh2";
 import { messageOf, NodebuildError } from "../errors.ts";
+import type { SshAddress } from "./types.ts";
 
-export interface SshTarget {
-	readonly host: string;
-	readonly port: number;
+export interface SshTarget extends SshAddress {
 	/** Private key, OpenSSH format. */
 	readonly key: string;
-	/** The one host key that is accepted, as in known_hosts: "ssh-ed25519 AAAA...". */
-	readonly hostKey: string;
 	/** An open stream to an sshd, instead of `host` and `port`. */
 	readonly stream?: Duplex;
 }

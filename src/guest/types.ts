@@ -8,6 +8,14 @@ import type { Env } from "../plan/types.ts";
  */
 export type Place = "machine" | "access" | { readonly mounts: string };
 
+/** Where a guest's build access answers on this host. */
+export interface SshAddress {
+	readonly host: string;
+	readonly port: number;
+	/** The one host key that is accepted, as in known_hosts: "ssh-ed25519 AAAA...". */
+	readonly hostKey: string;
+}
+
 export interface ExecOptions {
 	/** The program and its arguments; no shell is involved. */
 	readonly argv: readonly string[];

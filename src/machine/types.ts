@@ -1,7 +1,7 @@
 /** Machines and what starts them. */
 import type { Digest } from "../digest.ts";
 import type { NodebuildError } from "../errors.ts";
-import type { Guest } from "../guest/types.ts";
+import type { Guest, SshAddress } from "../guest/types.ts";
 
 export interface MachineSpec {
 	/** MiB. */
@@ -89,6 +89,8 @@ export interface Capabilities {
 
 export interface Machine {
 	readonly guest: Guest;
+	/** For programs of this host that log in by themselves; a key of theirs has to be let in first. */
+	readonly address: SshAddress;
 	/** Host ports by guest port, "80/tcp" -> 40123. */
 	readonly ports: ReadonlyMap<string, number>;
 	/**

@@ -10,7 +10,7 @@ import { type ResolvedStage, resolveStages, targetStage } from "./resolve.ts";
 import { stageGraph } from "./stages.ts";
 import type { Env, ImageConfig, Plan } from "./types.ts";
 
-export type { PlanInput, PlannedBase, PlanResolvers, PlanWarning, SourceOption } from "./input.ts";
+export type { PlanInput, PlannedBase, PlanResolvers, PlanWarning, RoleArguments, SourceOption } from "./input.ts";
 export { declaredNames } from "./args.ts";
 export { type PlanJson, planToJson } from "./json.ts";
 export { KEY_FORMAT } from "./keys.ts";

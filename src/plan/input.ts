@@ -12,6 +12,13 @@ export interface PlanWarning {
 	readonly at?: SourceLocation;
 }
 
+/** ARGs whose values are Ansible roles that are run where the ARG stands. */
+export interface RoleArguments {
+	readonly args: readonly string[];
+	/** Variables for the roles, YAML or JSON; empty: none. */
+	readonly vars: string;
+}
+
 export interface PlanInput {
 	readonly nodefile: Nodefile;
 	/** The text the Nodefile was read from: for messages, and its escape character. */
@@ -39,6 +46,8 @@ export interface PlanInput {
 	readonly namedContexts?: ReadonlyMap<string, string | undefined>;
 	/** Labels of the command line, set last on the target. */
 	readonly labels?: Readonly<Record<string, string>>;
+	/** What of the Nodefile names Ansible roles; its profile says so. */
+	readonly roles?: RoleArguments;
 	/** Another Nodefile is FROM this one: build arguments that it does not declare are for that one. */
 	readonly isParent?: boolean;
 	readonly warn: (warning: PlanWarning) => void;
@@ -69,4 +78,6 @@ export interface PlanResolvers {
 	 * context, named-context, image, url and git only. `option` is what names an image, for messages.
 	 */
 	copy(request: CopyRequest, at: SourceLocation, option: SourceOption): Promise<Digest>;
+	/** Digest of the files of Ansible roles, given by name or absolute path. */
+	roles(names: readonly string[], at: SourceLocation): Promise<Digest>;
 }

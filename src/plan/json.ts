@@ -2,7 +2,7 @@
  * A plan as JSON, for `nodebuild plan --json` and for tests. The form is described in
  * docs/plan-json.md; members are only ever added, and `formatVersion` is raised if that cannot be kept.
  */
-import type { Digest } from "../digest.ts";
+import { type Digest, digestOf } from "../digest.ts";
 import type { CommandForm, Healthcheck } from "../instructions/types.ts";
 import type { CopyRequest, Effect, Env, ImageConfig, Plan, PlannedMount, StagePlan, StageRoot, Step } from "./types.ts";
 
@@ -47,7 +47,16 @@ export type EffectJson =
 			readonly pipes: readonly { readonly name: string; readonly content: string }[];
 	  }
 	| ({ readonly kind: "copy"; readonly content: Digest } & CopyRequest)
-	| { readonly kind: "mkdir"; readonly path: string; readonly user: string };
+	| { readonly kind: "mkdir"; readonly path: string; readonly user: string }
+	| {
+			readonly kind: "ansible";
+			readonly roles: readonly string[];
+			readonly content: Digest;
+			/** Of the user's variables, which may hold what is not for everybody's eyes. */
+			readonly vars: Digest;
+			readonly env: readonly string[];
+			readonly args: readonly string[];
+	  };
 
 /** As ImageConfig, the environment written "NAME=value". */
 export interface ConfigJson {
@@ -103,8 +112,13 @@ function stepToJson(step: Step): StepJson {
 function effectToJson(effect: Effect): EffectJson {
 	if (effect.kind === "copy") return { kind: "copy", content: effect.content, ...effect.request };
 	if (effect.kind === "mkdir") return effect;
-	const { argv, cwd, user, network, mounts, pipes, unkeyed = [] } = effect;
+	const { unkeyed = [] } = effect;
 	const env = variables(effect.env.filter(([name]) => !unkeyed.includes(name)));
+	if (effect.kind === "ansible") {
+		const { kind, roles, content, vars, args } = effect;
+		return { kind, roles, content, vars: digestOf(vars), env, args };
+	}
+	const { argv, cwd, user, network, mounts, pipes } = effect;
 	return { kind: "exec", argv, env, cwd, user, network, mounts, pipes };
 }
 

@@ -3,6 +3,7 @@
  * text, stage numbers and settings of the machine that do not reach its disk stay out.
  */
 import { type Digest, digestOf } from "../digest.ts";
+import { basePath } from "./paths.ts";
 import type { CopyRequest, Effect, ImageConfig, PlannedMount } from "./types.ts";
 
 /** Raised whenever the meaning of an effect changes, so that old layers are not taken for new ones. */
@@ -56,6 +57,11 @@ function effectInputs(effect: Effect): unknown {
 			return { kind: effect.kind, content: effect.content, request: requestInputs(effect.request) };
 		case "mkdir":
 			return effect;
+		case "ansible": {
+			const { unkeyed, roles, ...ansible } = effect;
+			// Where a role lies does not matter, what it is called and what it holds does.
+			return { ...ansible, roles: roles.map(basePath), env: ansible.env.filter(([name]) => !unkeyed.includes(name)) };
+		}
 	}
 }
 

@@ -37,7 +37,8 @@ export async function planStage(resolved: ResolvedStage, context: StageContext):
 	for (const [index, { instruction, at, sources }] of node.commands.entries()) {
 		const contentOf: LowerContext["contentOf"] = (request, where, option) =>
 			contentDigest(request, where, option, context.resolvers, stageKey);
-		const lowered = await lowerAt(instruction, { ...context, state, at, sources, contentOf });
+		const rolesDigest = context.resolvers.roles;
+		const lowered = await lowerAt(instruction, { ...context, state, at, sources, contentOf, rolesDigest });
 		const parent = key;
 		key = stepKey(parent, lowered.effects);
 		state = lowered.state;

@@ -108,7 +108,23 @@ export type Effect =
 	  }
 	| { readonly kind: "copy"; readonly request: CopyRequest; readonly content: Digest }
 	/** Create a directory and its parents where missing, owned by the user (WORKDIR). */
-	| { readonly kind: "mkdir"; readonly path: string; readonly user: string };
+	| { readonly kind: "mkdir"; readonly path: string; readonly user: string }
+	/** Have this host's Ansible run roles on the machine (an ARG that names some). */
+	| {
+			readonly kind: "ansible";
+			/** Names, or absolute paths on the building host. */
+			readonly roles: readonly string[];
+			/** Digest of the roles' files. */
+			readonly content: Digest;
+			/** Variables of the user's for the roles, YAML or JSON; empty: none. */
+			readonly vars: string;
+			/** Environment of what the roles do. */
+			readonly env: Env;
+			/** Names in `env` that the roles get as variables too: the ARGs so far. */
+			readonly args: readonly string[];
+			/** Names in `env` that do not influence the key: proxies nobody declared. */
+			readonly unkeyed: readonly string[];
+	  };
 
 export interface Step {
 	/** "web 3/7" style position: stage name or number, index from 1 and count within the stage. */

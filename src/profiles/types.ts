@@ -23,6 +23,14 @@ export interface ProfileResult {
 	readonly buildArgs: Readonly<Record<string, string>>;
 	/** Files of this host whose content an ARG takes. */
 	readonly files: readonly FileVariable[];
+	/** ARGs that name Ansible roles, which are run where the ARG stands. */
+	readonly roles?: {
+		readonly args: readonly string[];
+		/** Variables for the roles, YAML or JSON; empty: none. */
+		readonly vars: string;
+		/** File of this host with the variables, in place of `vars`. */
+		readonly varsFile?: string;
+	};
 	/** Bytes of the image's disk, where nobody says otherwise. */
 	readonly diskSize?: number;
 	readonly labels: Readonly<Record<string, string>>;

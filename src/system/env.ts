@@ -35,7 +35,20 @@ export interface Environment {
 	readonly userHome: string;
 	/** TERM, for the choice of the terminal renderer. */
 	readonly term?: string;
+	readonly ansible: {
+		/** ANSIBLE_ROLES_PATH: absolute folders with roles. */
+		readonly rolesPath: readonly string[];
+		/** What the ansible that runs roles is given of this environment. */
+		readonly passed: Readonly<Record<string, string>>;
+	};
 }
+
+/** Where programs, collections and vault passwords are; nothing that changes what Ansible does. */
+const ANSIBLE_PASSED = [
+	...["PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "VIRTUAL_ENV"],
+	...["ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_COLLECTIONS_PATHS"],
+	...["ANSIBLE_VAULT_PASSWORD_FILE", "ANSIBLE_VAULT_IDENTITY_LIST"],
+];
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
@@ -109,5 +122,9 @@ export function readEnvironment(variables: Variables = process.env): Environment
 		tempDir: absolute(variables, "TMPDIR") ?? tmpdir(),
 		userHome,
 		...optional("term", text(variables, "TERM")),
+		ansible: {
+			rolesPath: (variables.ANSIBLE_ROLES_PATH ?? "").split(":").filter((folder) => isAbsolute(folder)),
+			passed: Object.assign({}, ...ANSIBLE_PASSED.map((name) => optional(name, text(variables, name)))),
+		},
 	};
 }

@@ -96,6 +96,55 @@ function missing(file: string, pkg: string | undefined, cause: unknown): Nodebui
 	});
 }
 
+export interface GroupOptions {
+	readonly cwd: string;
+	/** The whole environment. */
+	readonly env: Readonly<Record<string, string>>;
+	readonly signal: AbortSignal;
+	readonly onOutput: (stream: "stdout" | "stderr", data: Uint8Array) => void;
+}
+
+/** Milliseconds that a process group has between being asked to end and being killed. */
+const GRACE = 2000;
+
+/**
+ * Run a program that starts others, in a process group of its own, which ends as a whole when the signal fires. It must
+ * not outlive us.
+ * @throws NodebuildError HOST_TOOL_MISSING when the program does not exist, INTERRUPTED when the signal fired.
+ */
+export async function runGroup(file: string, args: readonly string[], options: GroupOptions): Promise<number> {
+	const { cwd, env, signal, onOutput } = options;
+	const { execa } = await import("execa");
+	const common = { reject: false, buffer: false, encoding: "buffer", stdin: "ignore", detached: true } as const;
+	const child = execa(...leash(file, args), { ...common, cwd, env, extendEnv: false });
+	child.stdout.on("data", (data: Uint8Array) => onOutput("stdout", data));
+	child.stderr.on("data", (data: Uint8Array) => onOutput("stderr", data));
+	let timer: NodeJS.Timeout | undefined;
+	const end = (): void => {
+		killGroup(child.pid, "SIGTERM");
+		timer = setTimeout(() => killGroup(child.pid, "SIGKILL"), GRACE);
+	};
+	if (signal.aborted) end();
+	signal.addEventListener("abort", end, { once: true });
+	try {
+		const result = await child;
+		if (signal.aborted) throw new NodebuildError({ code: "INTERRUPTED", message: `${file} was interrupted` });
+		if (result.code === "ENOENT" || result.exitCode === SHELL_NOT_FOUND) throw missing(file, undefined, result);
+		return result.exitCode ?? 128;
+	} finally {
+		clearTimeout(timer);
+		signal.removeEventListener("abort", end);
+	}
+}
+
+function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {
+	try {
+		if (pid !== undefined) process.kill(-pid, signal);
+	} catch {
+		// All of it has ended.
+	}
+}
+
 /** A program that runs beside us until it ends or we end it. */
 export interface Companion {
 	readonly pid: number;

@@ -37,6 +37,7 @@ const RESOLVERS: PlanResolvers = {
 		return { ref, digest, family: "debian", ...(ref.length % 3 === 0 ? { config: BUILT } : {}) };
 	},
 	copy: async (request) => digestOf({ origins: request.origins }),
+	roles: async (names) => digestOf({ names }),
 };
 
 /** @throws Violation, or whatever else came out that is no error of ours */

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { messageOf, NodebuildError } from "../../errors.ts";
 import { settle } from "../../guest/reboot.ts";
 import type { SshGuest } from "../../guest/guest.ts";
+import type { SshAddress } from "../../guest/types.ts";
 import { createOverlay } from "../../layers/qcow2.ts";
 import type { Companion } from "../../system/process.ts";
 import type { AttachedDisk, DiskFile, FrozenDisk, FrozenLive, LiveFailure, LiveRequest, Machine } from "../types.ts";
@@ -23,6 +24,8 @@ export interface QemuMachineOptions {
 	readonly files: QemuFiles;
 	readonly folder: string;
 	readonly virtualSize: number;
+	/** Public key that its sshd shows. */
+	readonly hostKey: string;
 	/** What a live state of this machine says of itself; undefined: it takes none. */
 	readonly identity?: LiveIdentity;
 }
@@ -76,6 +79,10 @@ export class QemuMachine implements Machine {
 	get guest(): SshGuest {
 		if (this.#guest !== undefined) return this.#guest;
 		throw new NodebuildError({ code: "INTERNAL", message: "the machine is not connected yet" });
+	}
+
+	get address(): SshAddress {
+		return { host: "127.0.0.1", port: this.managementPort, hostKey: this.#options.hostKey };
 	}
 
 	get consoleSocket(): string | undefined {

@@ -101,6 +101,7 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
 		files,
 		folder,
 		virtualSize,
+		hostKey: host.public,
 		...(identity === undefined ? {} : { identity }),
 	});
 	try {
@@ -113,7 +114,7 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
 		const woken = spare === undefined ? Promise.resolve(false) : wakeByPort(machine);
 		const first = spare && machine.guestPorts?.take(spare);
 		const guest = await SshGuest.connect({
-			target: { host: "127.0.0.1", port: machine.managementPort, key: client.private, hostKey: host.public },
+			target: { ...machine.address, key: client.private },
 			...(first === undefined ? {} : { first }),
 			gone: machine.gone,
 			crashed: async () => (await machine.consoleTail(500)).some((line) => line.includes("Kernel panic")),

@@ -24,6 +24,8 @@ export interface LowerContext {
 	readonly sources: readonly (Source | undefined)[];
 	/** Digest of what a request copies, stages included. */
 	readonly contentOf: (request: CopyRequest, at: SourceLocation, option: SourceOption) => Promise<Digest>;
+	/** Digest of the files of Ansible roles. */
+	readonly rolesDigest: (names: readonly string[], at: SourceLocation) => Promise<Digest>;
 }
 
 export interface Lowered {

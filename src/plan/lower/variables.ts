@@ -3,14 +3,18 @@ import type { ArgInstruction, EnvInstruction, LabelInstruction } from "../../ins
 import { buildArg } from "../args.ts";
 import { getEnv, setEnv } from "../env.ts";
 import type { StageState } from "../state.ts";
+import type { Effect } from "../types.ts";
+import { lowerRoles } from "./roles.ts";
 import { configOnly, expandIn, type LowerContext, type Lowered } from "./context.ts";
 
 /**
  * `ARG name[=default] ...`: a build argument beats the default, a missing default is looked for in
- * the global scope. Each default sees the arguments before it; names are not expanded.
+ * the global scope. Each default sees the arguments before it; names are not expanded. One that the profile says is for
+ * Ansible roles has them run.
  */
-export function lowerArg(instruction: ArgInstruction, context: LowerContext): Lowered {
+export async function lowerArg(instruction: ArgInstruction, context: LowerContext): Promise<Lowered> {
 	let state: StageState = context.state;
+	const effects: Effect[] = [];
 	const titles: string[] = [];
 	for (const { key, value } of instruction.args) {
 		const resolved =
@@ -22,8 +26,9 @@ export function lowerArg(instruction: ArgInstruction, context: LowerContext): Lo
 			declared: new Set([...state.declared, key]),
 		};
 		titles.push(resolved === undefined ? key : `${key}=${resolved}`);
+		effects.push(...(await lowerRoles(key, resolved, { ...context, state })));
 	}
-	return { state, effects: [], title: `ARG ${titles.join(" ")}` };
+	return { state, effects, title: `ARG ${titles.join(" ")}` };
 }
 
 /** `ENV key=value ...`: every value sees the environment before the instruction. */

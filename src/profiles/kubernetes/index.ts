@@ -3,6 +3,7 @@ import { NodebuildError } from "../../errors.ts";
 import { nearest } from "../../nodefile/suggest.ts";
 import type { Profile, ProfileInput, ProfileResult } from "../types.ts";
 import { additionalOf, choiceOf, cniOf, componentsOf, labelsOf, releaseOf, versionsOf } from "./derive.ts";
+import { readExtraVars } from "./extra-vars.ts";
 import { CONTROL_PLANE_IMAGES, imagesOf, ROLE, ROLES, type Role } from "./roles.ts";
 import { readValues } from "./values.ts";
 import { type Values, VARIABLE_NAMES } from "./variables.ts";
@@ -19,7 +20,6 @@ export const kubernetes: Profile = {
 function resolve({ settings, given }: ProfileInput): ProfileResult {
 	const role = roleOf(settings);
 	const { values, warnings } = readValues(given);
-	refuseRoles(values);
 	const release = releaseOf(values);
 	const { kubelet, kubectl } = componentsOf(values, release);
 	const cni = cniOf(values, release);
@@ -39,7 +39,9 @@ function resolve({ settings, given }: ProfileInput): ProfileResult {
 			prepull_archives: additional.urls.join(" "),
 			executables: additional.executables.join(" "),
 			reenable_public_repos: String(values.reenable_public_repos !== false),
+			...lastRolesOf(values),
 		},
+		roles: { args: ROLE_ARGS, ...readExtraVars(values.ansible_user_vars ?? "") },
 		files: [
 			{ arg: "extra_repos_content", variable: "extra_repos", paths: values.extra_repos ?? [] },
 			{ arg: "pip_conf_content", variable: "pip_conf_file", paths: pathsOf(values.pip_conf_file) },
@@ -53,17 +55,6 @@ function resolve({ settings, given }: ProfileInput): ProfileResult {
 		labels: role === undefined ? {} : labelsOf(role, release, cni),
 		warnings: [...warnings, ...unusual(values, release)],
 	};
-}
-
-/** What is asked for and would not be done is refused, not left out. */
-function refuseRoles(values: Values): void {
-	const roles = Object.entries(values).find(([name, value]) => /custom_role/.test(name) && value !== "");
-	if (roles === undefined) return;
-	throw new NodebuildError({
-		code: "UNSUPPORTED",
-		message: `${roles[0]} names Ansible roles ("${roles[1]}"), which are not run yet`,
-		hint: "do what the roles do in a Nodefile of your own, FROM ./Nodefile.node",
-	});
 }
 
 function roleOf(settings: ProfileInput["settings"]): Role | undefined {
@@ -81,6 +72,21 @@ function roleOf(settings: ProfileInput["settings"]): Role | undefined {
 		hint:
 			similar === undefined ? "for example: # nodebuild=profile=kubernetes;role=worker" : `did you mean ${similar}?`,
 	});
+}
+
+/** Variables that name Ansible roles; the Nodefiles have an ARG for each where its roles are to be run. */
+const ROLE_ARGS = [
+	"firstboot_custom_roles_pre",
+	"firstboot_custom_roles_post",
+	"node_custom_roles_pre",
+	"node_custom_roles_post",
+];
+
+/** custom_role_names is the older name of node_custom_roles_post; roles of both are run, each once. */
+function lastRolesOf({ custom_role_names: older, node_custom_roles_post: post }: Values) {
+	if (older === undefined && post === undefined) return {};
+	const names = [older, post].flatMap((list) => (list ?? "").split(" "));
+	return { node_custom_roles_post: [...new Set(names)].filter((name) => name !== "").join(" ") };
 }
 
 /** Values as an ARG takes them: true and false, lists with blanks. */

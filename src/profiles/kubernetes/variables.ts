@@ -29,13 +29,6 @@ const flag = z.union([z.boolean(), z.string(), z.null()]).transform((value, cont
 
 const nullableText = text.transform((value) => (/^(null|none)$/i.test(value) ? "" : value));
 
-const words = text.transform((value) =>
-	value
-		.split(/\s+/)
-		.filter((word) => word !== "")
-		.join(" "),
-);
-
 function eachOf(separator: RegExp | string, pattern: RegExp, expected: string) {
 	return text.transform((value, context) => {
 		const items = value
@@ -52,6 +45,15 @@ function matching(pattern: RegExp, expected: string) {
 	return nullableText.refine((value) => value === "" || pattern.test(value), { error: `expected ${expected}` });
 }
 
+const roles = eachOf(/\s+/, /^(\/\S*|\w[\w.-]*)$/, "names or absolute paths of Ansible roles").transform((list) =>
+	list.join(" "),
+);
+/** Quotes around all of it are dropped, those around a value are not. */
+const extraVars = z.union([z.record(z.string(), z.unknown()), z.string(), z.null()]).transform((value) => {
+	if (typeof value === "object") return value === null ? "" : JSON.stringify(value);
+	const [, quote = "", inner] = /^\s*(["'])(.*)\1\s*$/s.exec(value) ?? [];
+	return (inner === undefined || inner.includes(quote) ? value : inner).trim();
+});
 const packages = eachOf(/\s+/, /^[a-zA-Z0-9][a-zA-Z0-9+._:~=@*/-]*$/, "names of packages").transform((list) =>
 	list.join(" "),
 );
@@ -73,12 +75,12 @@ const tag = matching(/^[\w][\w.-]*$/, "a version");
 
 /** Every variable with its type; what is absent gets its default in index.ts. */
 export const VARIABLES = {
-	firstboot_custom_roles_pre: words,
-	firstboot_custom_roles_post: words,
-	node_custom_roles_pre: words,
-	node_custom_roles_post: words,
-	custom_role_names: words,
-	ansible_user_vars: text,
+	firstboot_custom_roles_pre: roles,
+	firstboot_custom_roles_post: roles,
+	node_custom_roles_pre: roles,
+	node_custom_roles_post: roles,
+	custom_role_names: roles,
+	ansible_user_vars: extraVars,
 	disable_public_repos: flag,
 	extra_repos: paths,
 	reenable_public_repos: flag,

@@ -42,6 +42,7 @@ const examples = nodefiles.filter((block) => !refused.includes(block));
 const resolvers: PlanResolvers = {
 	base: async (ref) => ({ ref, digest: digestOf({ ref }), family: "debian" }),
 	copy: async (request) => digestOf({ origins: request.origins }),
+	roles: async (names) => digestOf({ names }),
 };
 
 /** An example without FROM starts from debian:12. */

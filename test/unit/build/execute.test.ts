@@ -51,6 +51,10 @@ async function execute(step: Step, rule?: (options: ExecOptions) => Partial<Capt
 		onWarning: (message) => output.push(message),
 		openSource: () => Promise.reject(new Error("no disk")),
 		copyOf: async () => inlineCopy({ name: "f", content: "text" }, 0),
+		runRoles: async (effect, onOutput) => {
+			onOutput("stdout", Buffer.from(`fatal: ${effect.roles.join(" ")}\n`));
+			return effect.roles.length === 0 ? 0 : 2;
+		},
 		withMounts: (_mounts, run) =>
 			run({ place: { mounts: "/run/mounts" }, secretEnv: [["TOKEN", Buffer.from("s3cret")]] }),
 	});
@@ -254,5 +258,31 @@ describe("COPY", () => {
 		);
 		expect(error).toMatchObject({ code, at: AT, details: [stderr] });
 		expect(existsSync(dest)).toBe(false);
+	});
+});
+
+describe("Ansible roles", () => {
+	const effect = (...roles: string[]): Effect => ({
+		kind: "ansible",
+		roles,
+		content: digestOf("files"),
+		vars: "",
+		env: [],
+		args: [],
+		unkeyed: [],
+	});
+
+	test("have their output in the step's", async () => {
+		expect((await execute(stepOf(effect()))).output).toEqual(["stdout: fatal: \n"]);
+	});
+
+	test("that fail are told with their end, at the step", async () => {
+		expect(await failure(execute(stepOf(effect("one", "/srv/two")), () => ({ stdout: "99999" })))).toMatchObject({
+			code: "STEP_FAILED",
+			message: "the Ansible roles one, /srv/two did not complete successfully: ansible-playbook ended with 2",
+			details: ["fatal: one /srv/two"],
+			hint: expect.stringContaining("--shell-on-error"),
+			at: AT,
+		});
 	});
 });

@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { chainOf } from "../../../src/build/chain.ts";
 import { prepare, type ResolveRoot } from "../../../src/build/prepare.ts";
 import type { BuildOptions } from "../../../src/build/types.ts";
@@ -22,8 +22,10 @@ async function project(text: string, files: Readonly<Record<string, string>> = {
 	for (const [name, content] of Object.entries(files)) await write(name, content);
 	const events: BuildEvent[] = [];
 	const asked: string[] = [];
-	const resolveRoot: ResolveRoot = async (ref, at, option) => {
+	const lacks: string[] = [];
+	const resolveRoot: ResolveRoot = async (ref, at, option, lack) => {
 		asked.push(ref);
+		if (lack !== undefined) lacks.push(`${lack.code} ${lack.at?.line}`);
 		const [, name, gibibytes = "0"] = /^(\w+)-of-(\d+)G$/.exec(ref) ?? [];
 		if (ref.startsWith("unknown"))
 			parseReference(ref, { map: builtinMap(), directory: folder, at, ...(option && { option }) });
@@ -67,7 +69,7 @@ async function project(text: string, files: Readonly<Record<string, string>> = {
 		const { chain, plan } = await run(more);
 		return [chain.rootKey, ...chain.layered.map(({ key }) => key), plan.imageKey];
 	};
-	return { run, keys, write, events, asked, folder };
+	return { run, keys, write, events, asked, lacks, folder };
 }
 
 const TEXT = "FROM debian:12\nCOPY a /a\nRUN one\nRUN two\n";
@@ -244,4 +246,40 @@ test("warnings of the text and of the context are told with their line", async (
 	);
 	expect(warnings.map(({ message }) => message)).toContainEqual(expect.stringContaining("*.none"));
 	expect(new Set(warnings.map(({ message, at }) => `${message} ${at?.line}`)).size).toBe(warnings.length);
+});
+
+describe("Ansible roles", () => {
+	const text = "# nodebuild=profile=kubernetes\nFROM debian:12\nARG node_custom_roles_post\n";
+
+	test("are found beside the Nodefile, and are in the key", async () => {
+		const { run, folder, keys } = await project(text);
+		const write = (content: string) => writeFile(join(folder, "roles/x/tasks/main.yml"), content);
+		await mkdir(join(folder, "roles/x/tasks"), { recursive: true });
+		await write("[]");
+		const none = await keys();
+		const options = { buildArgs: { node_custom_roles_post: "x" } };
+		const { rolesOf, chain } = await run(options);
+		expect(chain.layered).toHaveLength(1);
+		expect(await rolesOf(["x"])).toMatchObject({ paths: [join(folder, "roles/x")] });
+		const before = await keys(options);
+		await write("- debug:");
+		expect(new Set([none.at(-1), before.at(-1), (await keys(options)).at(-1)]).size).toBe(3);
+		const elsewhere = await project(text);
+		const trail = [join(folder, "Nodefile")];
+		expect(await elsewhere.keys({ ...options, trail })).toEqual(await keys(options));
+		elsewhere.asked.length = 0;
+		await expect(elsewhere.run(options)).rejects.toMatchObject({ code: "CONTEXT_INVALID", at: { line: 3 } });
+		expect(elsewhere.asked).toEqual([]);
+	});
+
+	test("that this host cannot run are told to whoever would fetch or build the base", async () => {
+		const { run, folder, lacks } = await project(text);
+		await mkdir(join(folder, "roles/x"), { recursive: true });
+		vi.stubEnv("PATH", "/nowhere");
+		onTestFinished(() => void vi.unstubAllEnvs());
+		await run();
+		expect(lacks).toEqual([]);
+		await run({ buildArgs: { node_custom_roles_post: "x" } });
+		expect(lacks).toEqual(["HOST_TOOL_MISSING 3"]);
+	});
 });

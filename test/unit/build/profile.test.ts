@@ -79,6 +79,18 @@ describe("a Nodefile with a profile", () => {
 		});
 	});
 
+	test("gets the text of the file that ansible_user_vars names, for the key of its roles", async () => {
+		const vars = join(await tempDir(), "vars.yml");
+		await writeFile(vars, "color: blue\n");
+		const given = (value: string) => setup({ variables: [file("ansible_user_vars", value)] }).options;
+		expect((await applyProfile(KUBERNETES, given(`@${vars}`), DECLARED)).roles?.vars).toBe("color: blue\n");
+		expect((await applyProfile(KUBERNETES, given("color=blue"), DECLARED)).roles?.vars).toBe('{"color":"blue"}');
+		await expect(applyProfile(KUBERNETES, given("@/nowhere"), DECLARED)).rejects.toMatchObject({
+			code: "USAGE",
+			message: expect.stringContaining("expected ansible_user_vars to name a file of this host, got /nowhere"),
+		});
+	});
+
 	test("has its directive's place in what is refused, and its own disk size", async () => {
 		const at = { file: "Nodefile", line: 1, column: 1, text: "# nodebuild=..." };
 		const wrong = { ...KUBERNETES, others: { role: "master" }, at };

@@ -3,7 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { rootResolver } from "../../../src/build/roots.ts";
-import { openStore } from "../../../src/layers/store.ts";
+import type { ResolveRoot } from "../../../src/build/prepare.ts";
+import { NodebuildError } from "../../../src/errors.ts";
+import { openStore, type Store } from "../../../src/layers/store.ts";
 
 let home: string;
 beforeEach(async () => {
@@ -11,10 +13,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(home, { recursive: true }));
 
-test("a base that machines cannot be built on is refused before it is fetched", async () => {
-	await using store = await openStore(home);
-	const said: string[] = [];
-	const resolve = rootResolver(
+function resolver(store: Store, said: string[]): ResolveRoot {
+	return rootResolver(
 		{
 			nodefile: join(home, "Nodefile"),
 			platform: "linux/amd64",
@@ -28,7 +28,22 @@ test("a base that machines cannot be built on is refused before it is fetched", 
 		store,
 		() => Promise.reject(new Error("no Nodefile is asked for")),
 	);
+}
+
+test("a base that machines cannot be built on is refused before it is fetched", async () => {
+	await using store = await openStore(home);
+	const said: string[] = [];
+	const resolve = resolver(store, said);
 	const at = { file: "Nodefile", line: 1, column: 1, text: "FROM alpine" };
 	await expect(resolve("alpine", at)).rejects.toMatchObject({ code: "UNSUPPORTED", at });
+	expect(said).toEqual([]);
+});
+
+test("a base that the store lacks is not fetched for a build that could not go on", async () => {
+	await using store = await openStore(home);
+	const said: string[] = [];
+	const at = { file: "Nodefile", line: 1, column: 1, text: "FROM debian:12" };
+	const lack = new NodebuildError({ code: "HOST_TOOL_MISSING", message: "no ansible" });
+	await expect(resolver(store, said)("debian:12", at, "FROM", lack)).rejects.toBe(lack);
 	expect(said).toEqual([]);
 });

@@ -23,6 +23,15 @@ describe("what cannot be built is refused at its line", () => {
 		);
 	});
 
+	test("roles where there is no system", async () => {
+		const roles = { args: ["roles"], vars: "" };
+		const text = "FROM scratch AS a\nARG roles=one\nFROM debian:12\nCOPY --from=a / /";
+		const { plan } = await planText(text, { roles });
+		expect(() => requireSupported(plan)).toThrow(
+			expect.objectContaining({ code: "STEP_FAILED", at: expect.objectContaining({ line: 2 }) }),
+		);
+	});
+
 	test.each([
 		"FROM debian:12\nCOPY a b /c/\nCOPY <<X /x\ntext\nX\nRUN <<Y\necho\nY\nWORKDIR /w",
 		"FROM scratch AS a\nWORKDIR /w\nCOPY b /\nUSER u\nFROM debian:12\nCOPY --from=a / /\nCOPY --from=debian:13 /x /y",

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { explain } from "../../../src/build/explain.ts";
 
@@ -51,6 +51,8 @@ async function again(change: Readonly<Record<string, string>>): Promise<readonly
 	return counts;
 }
 
+/** Any folder is a role. */
+const ROLE = resolve("nodefiles/suites");
 const EXECUTABLE = {
 	load_additional_components: "true",
 	additional_executables: "true",
@@ -67,7 +69,11 @@ const CHANGES: readonly (readonly [row: string, change: Readonly<Record<string, 
 	["`containerd_version`", { containerd_version: "1.7.28" }],
 	["`extra_debs`", { extra_debs: "nfs-common" }],
 	["OS patch (`OS_PATCH=2026-11-21`)", { OS_PATCH: "2026-11-21" }],
-	["an executable", EXECUTABLE],
+	["an executable, a role in `node_custom_roles_post`", { ...EXECUTABLE }],
+	["an executable, a role in `node_custom_roles_post`", { node_custom_roles_post: ROLE }],
+	["a role in `node_custom_roles_pre`", { node_custom_roles_pre: ROLE }],
+	["a role in `firstboot_custom_roles_post`", { firstboot_custom_roles_post: ROLE }],
+	["a role in `firstboot_custom_roles_pre`", { firstboot_custom_roles_pre: ROLE }],
 ];
 
 describe("what runs again", () => {

@@ -28,6 +28,8 @@ export interface World {
 	readonly bases?: Readonly<Record<string, string>>;
 	/** Content behind every path of the build context. */
 	readonly files?: Readonly<Record<string, string>>;
+	/** Content behind all Ansible roles. */
+	readonly roles?: string;
 	readonly asked?: string[];
 }
 
@@ -44,6 +46,10 @@ export function resolversOf(world: World = {}): PlanResolvers {
 		copy: async (request): Promise<Digest> => {
 			world.asked?.push(`copy ${JSON.stringify(request.origins)}`);
 			return digestOf({ origins: request.origins, files: world.files });
+		},
+		roles: async (names): Promise<Digest> => {
+			world.asked?.push(`roles ${names.join(" ")}`);
+			return digestOf({ names, roles: world.roles });
 		},
 	};
 }

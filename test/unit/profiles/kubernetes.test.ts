@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { NodebuildError } from "../../../src/errors.ts";
 import { findProfile, type ProfileResult } from "../../../src/profiles/index.ts";
@@ -235,12 +236,6 @@ describe("values", () => {
 		]);
 	});
 
-	test("that ask for Ansible roles are refused, not left out", () => {
-		expect(refusal(() => resolve({ node_custom_roles_post: "hardening" })).message).toMatch(
-			/node_custom_roles_post names Ansible roles \("hardening"\), which are not run yet/,
-		);
-	});
-
 	test("of additional lists count with their switches only", () => {
 		const lists = {
 			KUBERNETES_VERSION: "1.34.2",
@@ -254,6 +249,61 @@ describe("values", () => {
 		const on = images({ load_additional_components: "true" });
 		expect(on.prepull_images).toContain("registry.example.org/a:1 registry.example.org/b:2");
 		expect(on.executables).toBe("");
+	});
+});
+
+describe("Ansible roles", () => {
+	test("are named by name or absolute path, and run where the Nodefiles have an ARG for them", () => {
+		const names = {
+			firstboot_custom_roles_pre: '"hardening  /srv/roles/audit"',
+			firstboot_custom_roles_post: "a.b",
+			node_custom_roles_pre: null,
+		};
+		const { buildArgs, roles } = resolve(names);
+		expect(buildArgs).toMatchObject({
+			firstboot_custom_roles_pre: "hardening /srv/roles/audit",
+			firstboot_custom_roles_post: "a.b",
+			node_custom_roles_pre: "",
+		});
+		// Left to the Nodefile's own default.
+		expect(buildArgs).not.toHaveProperty("node_custom_roles_post");
+		const declared = ["base-os", "node", "worker", "control-plane", "combined"].flatMap((name) =>
+			[...readFileSync(`nodefiles/Nodefile.${name}`, "utf8").matchAll(/^ARG (\w+_roles_\w+)$/gm)].map(([, arg]) => arg),
+		);
+		expect([...new Set(declared)]).toEqual(roles?.args);
+		expect(refusal(() => resolve({ node_custom_roles_pre: "./roles/x" })).message).toMatch(
+			/node_custom_roles_pre .*names or absolute paths of Ansible roles, got "\.\/roles\/x"/,
+		);
+	});
+
+	test("of custom_role_names are run before those of node_custom_roles_post", () => {
+		const last = (values: Values) => resolve(values).buildArgs.node_custom_roles_post;
+		expect(last({ custom_role_names: "one two" })).toBe("one two");
+		expect(last({ custom_role_names: "one two", node_custom_roles_post: "three one" })).toBe("one two three");
+		expect(last({ custom_role_names: "" })).toBe("");
+	});
+
+	test.each<[unknown, unknown]>([
+		["", ""],
+		[null, ""],
+		["a=1 b='two words' c=\"it's\" d=", { a: "1", b: "two words", c: "it's", d: "" }],
+		['"a=1 b=2"', { a: "1", b: "2" }],
+		['"a=1" b="2"', { '"a': '1"', b: "2" }],
+		["a={{ x | default('y z') }} b=x=y word", { a: "{{ x | default('y z') }}", b: "x=y" }],
+		['{"a": [1, 2]}', { a: [1, 2] }],
+		["{a: {b: c}}", "{a: {b: c}}"],
+		[{ a: { b: true } }, { a: { b: true } }],
+	])("get the variables of ansible_user_vars as Ansible reads them: %j", (value, vars) => {
+		const { roles } = resolve({ ansible_user_vars: value });
+		expect(typeof vars === "string" ? roles?.vars : JSON.parse(roles?.vars ?? "")).toEqual(vars);
+		expect(roles?.varsFile).toBeUndefined();
+	});
+
+	test("get the variables of a file that ansible_user_vars names", () => {
+		expect(resolve({ ansible_user_vars: "@/etc/vars.yml" }).roles).toMatchObject({
+			vars: "",
+			varsFile: "/etc/vars.yml",
+		});
 	});
 });
 

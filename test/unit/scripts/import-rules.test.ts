@@ -31,6 +31,7 @@ const WRONG: readonly (readonly [rule: string, file: string, imported: string])[
 	["direction-bases", "src/bases/side.ts", "src/machine/target.ts"],
 	["direction-net", "src/net/up.ts", "src/layers/target.ts"],
 	["direction-remote", "src/remote/side.ts", "src/machine/target.ts"],
+	["direction-ansible", "src/ansible/side.ts", "src/machine/target.ts"],
 	["direction-image", "src/image/side.ts", "src/machine/target.ts"],
 	["direction-output", "src/output/up.ts", "src/build/target.ts"],
 	["direction-build", "src/build/up.ts", "src/cli/target.ts"],

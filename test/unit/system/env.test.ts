@@ -52,3 +52,24 @@ test("a value that cannot be is refused with what could be", () => {
 		'expected NODEBUILD_ACCEL to be one of auto, kvm, tcg, got "hvf"',
 	);
 });
+
+test("of Ansible's variables, those count that say where something is", () => {
+	const { ansible } = readEnvironment({
+		PATH: "/bin",
+		HOME: "/home/u",
+		ANSIBLE_ROLES_PATH: "/roles:relative:/more",
+		ANSIBLE_COLLECTIONS_PATH: "/collections",
+		ANSIBLE_VAULT_PASSWORD_FILE: "/vault",
+		ANSIBLE_STDOUT_CALLBACK: "yaml",
+		SSH_AUTH_SOCK: "/agent",
+	});
+	expect(ansible).toEqual({
+		rolesPath: ["/roles", "/more"],
+		passed: {
+			PATH: "/bin",
+			HOME: "/home/u",
+			ANSIBLE_COLLECTIONS_PATH: "/collections",
+			ANSIBLE_VAULT_PASSWORD_FILE: "/vault",
+		},
+	});
+});

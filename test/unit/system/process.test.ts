@@ -1,12 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { expect, test } from "vitest";
-import { run } from "../../../src/system/process.ts";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { run, runGroup } from "../../../src/system/process.ts";
 import { bundle, start, tempDir } from "./child.ts";
 
 /** Prints the pid of the program it runs, which would run for an hour. */
-const CHILD = `import { run } from "./src/system/process.ts";
+const CHILD = `import { run, runGroup } from "./src/system/process.ts";
 await run("sh", ["-c", "echo pid $$ .; exec sleep 3600"], { leashed: process.argv[2] === "leashed", onLine: (line) => console.log(line) });
 `;
 
@@ -40,5 +40,37 @@ test("a leashed program that is not installed is named", async () => {
 	await expect(run(missing, [], { leashed: true })).rejects.toMatchObject({
 		code: "HOST_TOOL_MISSING",
 		message: `the program ${missing} is not installed`,
+	});
+});
+
+describe("a program in a group of its own", () => {
+	const group = async (script: string, signal = new AbortController().signal, onText?: (text: string) => void) => {
+		const output: string[] = [];
+		const env = { PATH: process.env.PATH ?? "", GIVEN: "yes" };
+		const onOutput = (stream: string, data: Uint8Array): void => {
+			output.push(`${stream} ${Buffer.from(data).toString()}`);
+			onText?.(Buffer.from(data).toString());
+		};
+		const status = await runGroup("sh", ["-c", script], { cwd: "/usr", env, signal, onOutput });
+		return { status, output };
+	};
+
+	test("has its output handed on, the environment that it is given, and no other", async () => {
+		process.env.NOT_GIVEN = "no";
+		onTestFinished(() => void delete process.env.NOT_GIVEN);
+		const { status, output } = await group('pwd; echo "$GIVEN $NOT_GIVEN." >&2; exit 3');
+		expect(status).toBe(3);
+		expect(output.sort()).toEqual(["stderr yes .\n", "stdout /usr\n"]);
+	});
+
+	test("is ended with all that it started", async () => {
+		const stop = new AbortController();
+		let pid = 0;
+		const ended = group("sleep 3600 & echo $!; wait", stop.signal, (text) => {
+			pid = Number(text);
+			stop.abort();
+		});
+		await expect(ended).rejects.toMatchObject({ code: "INTERRUPTED" });
+		while (!(await isGone(pid))) await sleep(20);
 	});
 });

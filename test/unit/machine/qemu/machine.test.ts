@@ -18,7 +18,7 @@ async function bring(args: readonly string[]) {
 	const qmp = new Qmp(process.stdout, process.stdin);
 	const file = join(folder, "x");
 	const files = { disk: file, diskNode: "disk-0", seed: file, tools: file, console: file };
-	const machine = new QemuMachine({ qmp, process, files, folder, virtualSize: 1024 });
+	const machine = new QemuMachine({ qmp, process, files, folder, hostKey: "ssh-ed25519 AAAA", virtualSize: 1024 });
 	await qmp.negotiate();
 	return { machine, process };
 }

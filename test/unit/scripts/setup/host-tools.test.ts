@@ -59,7 +59,10 @@ describe("missingTools", () => {
 		expect(packagesOf(start.needed, "debian")).toContain("qemu-system-x86");
 		expect(packagesOf(start.needed, "debian")).not.toContain("ovmf");
 		expect(packagesOf(tests.needed, "debian")).toContain("ovmf");
-		expect(start.optional.map((tool) => tool.probe)).toContain("ssh");
+		for (const name of ["ssh", "ansible-playbook"]) {
+			expect(start.optional.map((tool) => tool.probe)).toContain(name);
+			expect(tests.needed.map((tool) => tool.probe)).toContain(name);
+		}
 	});
 
 	it("has nothing to ask for on a machine that has everything", () => {
