@@ -47,7 +47,6 @@ export function ansibleEnvironment({ path, remote }: AnsibleFolder, folders: rea
 		ANSIBLE_SSH_TRANSFER_METHOD: "piped",
 		ANSIBLE_PIPELINING: "True",
 		ANSIBLE_TIMEOUT: "60",
-		ANSIBLE_PYTHON_INTERPRETER: "auto_silent",
 		ANSIBLE_NOCOLOR: "True",
 		ANSIBLE_NOCOWS: "True",
 		ANSIBLE_RETRY_FILES_ENABLED: "False",
@@ -55,12 +54,13 @@ export function ansibleEnvironment({ path, remote }: AnsibleFolder, folders: rea
 }
 
 /** One host, called as image-builder's is. */
-export function inventory({ host, port }: SshAddress, { path }: AnsibleFolder): string {
+export function inventory({ host, port }: SshAddress, { path }: AnsibleFolder, python: string): string {
 	const machine = {
 		ansible_connection: "ssh",
 		ansible_host: host,
 		ansible_port: port,
 		ansible_user: "root",
+		ansible_python_interpreter: python,
 		ansible_ssh_private_key_file: `${path}/${FILES.key}`,
 	};
 	return JSON.stringify({ all: { hosts: { default: machine } } });
@@ -70,6 +70,9 @@ export function knownHosts({ host, port, hostKey }: SshAddress): string {
 	return `[${host}]:${port} ${hostKey.split(" ").slice(0, 2).join(" ")}\n`;
 }
 
+/** Facts of all kinds take an emulated guest a minute; who needs few of them may say so in the variables. */
+const SUBSET = "{{ (nodebuild_gather_subset | default('all')).split(',') }}";
+
 /** As image-builder's play (images/capi/ansible/node.yml): as root, roles one after the other, with the proxies. */
 export function play(roles: readonly string[], env: Env): string {
 	const tasks = roles.map((path) => [
@@ -78,7 +81,7 @@ export function play(roles: readonly string[], env: Env): string {
 		`        name: ${JSON.stringify(path)}`,
 	]);
 	return [
-		...["- hosts: all", "  become: true", "  environment:"],
+		...["- hosts: all", "  become: true", `  gather_subset: "${SUBSET}"`, "  environment:"],
 		...env.map((variable) => `    ${literal(variable)}`),
 		...["  tasks:", ...tasks.flat(), ""],
 	].join("\n");

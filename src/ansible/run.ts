@@ -33,12 +33,12 @@ export interface RolesRequest {
 /** Resolves with the exit status of ansible-playbook. @throws NodebuildError STEP_FAILED without Python, MACHINE_LOST. */
 export async function runRoles(request: RolesRequest): Promise<number> {
 	const { guest, signal } = request;
-	await requirePython(guest);
+	const python = await findPython(guest);
 	const remote = `/var/tmp/ansible-${randomBytes(6).toString("hex")}`;
 	const folder: AnsibleFolder = { path: await socketDir(), remote };
 	try {
 		const { private: key, public: publicKey } = generateKeyPair("nodebuild-ansible");
-		await fill(folder, key, request);
+		await fill(folder, key, python, request);
 		const status = await withKey(guest, publicKey, signal, (either) => playbook(folder, request, either));
 		await guest.script(`rm -rf ${remote}\n`);
 		return status;
@@ -61,12 +61,13 @@ async function playbook(folder: AnsibleFolder, request: RolesRequest, signal: Ab
 	}
 }
 
-async function fill({ path }: AnsibleFolder, key: string, { address, roles, env, vars, userVars }: RolesRequest) {
-	const folder = { path, remote: "" };
+async function fill(folder: AnsibleFolder, key: string, python: string, request: RolesRequest): Promise<void> {
+	const { address, roles, env, vars, userVars } = request;
+	const { path } = folder;
 	await mkdir(join(path, FILES.temp), { mode: 0o700 });
 	const write = (name: string, text: string): Promise<void> => writeFile(join(path, name), text, { mode: 0o600 });
 	await write(FILES.config, "[defaults]\n");
-	await write(FILES.inventory, inventory(address, folder));
+	await write(FILES.inventory, inventory(address, folder, python));
 	await write(FILES.knownHosts, knownHosts(address));
 	await write(FILES.key, key.endsWith("\n") ? key : `${key}\n`);
 	await write(FILES.play, play(roles, env));
@@ -74,10 +75,16 @@ async function fill({ path }: AnsibleFolder, key: string, { address, roles, env,
 	await write(FILES.userVars, userVars);
 }
 
-const HAS_PYTHON = "command -v python3 || command -v /usr/libexec/platform-python || true";
+/** Ansible's own search takes two more logins. */
+const FIND_PYTHON = `for python in /usr/bin/python3 /usr/libexec/platform-python; do
+	[ ! -x $python ] || { echo $python; exit; }
+done
+command -v python3 || true
+`;
 
-async function requirePython(guest: Guest): Promise<void> {
-	if ((await guest.script(HAS_PYTHON)).trim() !== "") return;
+async function findPython(guest: Guest): Promise<string> {
+	const python = (await guest.script(FIND_PYTHON)).trim();
+	if (python !== "") return python;
 	throw new NodebuildError({
 		code: "STEP_FAILED",
 		message: "Ansible needs Python in the machine: expected python3, got none",

@@ -11,10 +11,11 @@ test("ssh takes one key for one host, and nothing of the user's", () => {
 		expect(ssh).toContain(option);
 	expect(ssh).toContain("UserKnownHostsFile=/run/nb/known_hosts");
 	expect(knownHosts(ADDRESS)).toBe("[127.0.0.1]:40022 ssh-ed25519 AAAAC3\n");
-	expect(JSON.parse(inventory(ADDRESS, FOLDER)).all.hosts.default).toMatchObject({
+	expect(JSON.parse(inventory(ADDRESS, FOLDER, "/usr/bin/python3")).all.hosts.default).toMatchObject({
 		ansible_host: "127.0.0.1",
 		ansible_port: 40022,
 		ansible_user: "root",
+		ansible_python_interpreter: "/usr/bin/python3",
 		ansible_ssh_private_key_file: "/run/nb/key",
 	});
 });
@@ -31,6 +32,7 @@ test("a play runs the roles in their order, with the environment as it is", () =
 	expect(first).toEqual({
 		hosts: "all",
 		become: true,
+		gather_subset: "{{ (nodebuild_gather_subset | default('all')).split(',') }}",
 		environment: { GREETING: 'unsafe say "{{ hi }}"\n#: x' },
 		tasks: [
 			{ name: "one", include_role: { name: "/roles/one" } },
