@@ -254,3 +254,15 @@ describe("images to pull", () => {
 		]);
 	});
 });
+
+test.each([
+	["", ["disable --now kubelet"]],
+	["false", ["disable --now kubelet"]],
+	["true", []],
+])("kubelet is left as it is where kubernetes_enable_kubelet is %j, else disabled", async (enable, expected) => {
+	const { call, log } = await setup(DEBIAN, { systemctl: 'echo "$*" >>"$LOG"' });
+	// What would change this host is left out.
+	const rest = "stamp() { :; }; repositories() { :; }; no_cluster() { :; }; rm() { :; }";
+	expect(call("finish.sh", `${rest}; finish worker`, { kubernetes_enable_kubelet: enable }).status).toBe(0);
+	expect(log().filter((line) => line.includes("kubelet"))).toEqual(expected);
+});

@@ -252,6 +252,56 @@ describe("values", () => {
 	});
 });
 
+describe("images and programs", () => {
+	const worker = (more: Values) => resolve({ KUBERNETES_VERSION: "1.34.2", ...more }, { role: "worker" }).buildArgs;
+	const images = (more: Values) => worker(more).prepull_images?.split(" ") ?? [];
+
+	test("come from other registries and in other versions where these are given", () => {
+		expect(
+			images({ kubernetes_container_registry: "registry.example.org/k8s", METRICS_SERVER_VERSION: "v0.7.9" }),
+		).toEqual(
+			expect.arrayContaining([
+				"registry.example.org/k8s/metrics-server/metrics-server:v0.7.9",
+				"registry.example.org/k8s/autoscaling/cluster-autoscaler:v1.34.0",
+			]),
+		);
+		const autoscaler = { AUTOSCALER_REGISTRY: "registry.example.org/autoscaler", AUTOSCALER_VERSION: "v9" };
+		expect(images(autoscaler)).toContain("registry.example.org/autoscaler:v9");
+		expect(worker({ kubernetes_container_registry: "registry.example.org/k8s" })).toMatchObject({
+			kubernetes_container_registry: "registry.example.org/k8s",
+		});
+		expect(worker({ PREPULL_MIRROR: "http://10.0.2.2:5000" }).PREPULL_MIRROR).toBe("http://10.0.2.2:5000");
+	});
+
+	test("are not pulled where that is switched off", () => {
+		expect(worker({ PREPULL: "false" })).toMatchObject({ prepull: "false", prepull_images: "" });
+		expect(worker({})).toMatchObject({ prepull: "true" });
+	});
+
+	test("of additional lists come each with its switch", () => {
+		const lists = {
+			load_additional_components: true,
+			additional_url_images_list: "https://example.org/a.tar, https://example.org/b.tar",
+			additional_executables_list: "https://example.org/tool",
+			additional_executables_destination_path: "/opt/bin",
+		};
+		expect(worker(lists)).toMatchObject({ prepull_archives: "", executables: "" });
+		expect(worker({ ...lists, additional_url_images: true, additional_executables: "yes" })).toMatchObject({
+			prepull_archives: "https://example.org/a.tar https://example.org/b.tar",
+			executables: "https://example.org/tool",
+			additional_executables_destination_path: "/opt/bin",
+		});
+	});
+});
+
+test("each variable that the documentation lists is known, and each that is known is listed", () => {
+	const rows = readFileSync("docs/kubernetes.md", "utf8").split("## Variables")[1]?.split("\n## ")[0] ?? "";
+	const listed = [...rows.matchAll(/^\| ([^|]*) \|/gm)].flatMap(([, names = ""]) =>
+		[...names.matchAll(/`(\w+)`/g)].map(([, name]) => name),
+	);
+	expect([...new Set(listed)].sort()).toEqual([...profile.variables].sort());
+});
+
 describe("Ansible roles", () => {
 	test("are named by name or absolute path, and run where the Nodefiles have an ARG for them", () => {
 		const names = {
