@@ -75,10 +75,10 @@ const SUBSET = "{{ (nodebuild_gather_subset | default('all')).split(',') }}";
 
 /** As image-builder's play (images/capi/ansible/node.yml): as root, roles one after the other, with the proxies. */
 export function play(roles: readonly string[], env: Env): string {
-	const tasks = roles.map((path) => [
-		`    - name: ${JSON.stringify(basename(path))}`,
+	const tasks = roles.map((role) => [
+		`    - name: ${JSON.stringify(basename(role))}`,
 		"      include_role:",
-		`        name: ${JSON.stringify(path)}`,
+		`        name: ${JSON.stringify(role)}`,
 	]);
 	return [
 		...["- hosts: all", "  become: true", `  gather_subset: "${SUBSET}"`, "  environment:"],

@@ -11,8 +11,6 @@ import { readEnvironment } from "../system/env.ts";
 export interface FoundRoles {
 	/** Folders that roles are looked for in, by name. */
 	readonly folders: readonly string[];
-	/** Folders of the roles that were asked for, absolute, in their order. */
-	readonly paths: readonly string[];
 	/** Of their files, and of those of the roles that they depend on. */
 	readonly digest: Digest;
 }
@@ -40,7 +38,7 @@ export async function findRoles(names: readonly string[], nodefiles: readonly st
 	const paths = names.map((name) => locate(name, folders) ?? notFound(name, folders));
 	const digests = new Map<string, unknown>();
 	for (const path of paths) await addDigests(path, folders, digests);
-	return { folders, paths, digest: digestOf([...digests.values()]) };
+	return { folders, digest: digestOf([...digests.values()]) };
 }
 
 function locate(name: string, folders: readonly string[]): string | undefined {

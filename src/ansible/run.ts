@@ -17,9 +17,9 @@ import { PROGRAM } from "./tools.ts";
 export interface RolesRequest {
 	readonly guest: Guest;
 	readonly address: SshAddress;
-	/** Absolute folders of the roles. */
+	/** By name, or absolute paths. */
 	readonly roles: readonly string[];
-	/** Where roles that these name are looked for. */
+	/** Where names are looked for: Ansible finds what was digested. */
 	readonly folders: readonly string[];
 	/** Environment of what they do. */
 	readonly env: Env;

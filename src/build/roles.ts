@@ -42,13 +42,13 @@ export function lackOf(steps: readonly Step[]): NodebuildError | undefined {
 /** As the plan has it: with the environment of a RUN in that place, whose arguments the roles get as variables as well. */
 export async function runRoles(
 	effect: AnsibleEffect,
-	{ paths, folders }: FoundRoles,
+	{ folders }: FoundRoles,
 	{ guest, address }: Machine,
 	signal: AbortSignal,
 	onOutput: (stream: Stream, data: Uint8Array) => void,
 ): Promise<number> {
 	const { runRoles: run } = await import("../ansible/run.ts");
-	const { env, args, vars: userVars } = effect;
+	const { roles, env, args, vars: userVars } = effect;
 	const vars = env.filter(([name]) => args.includes(name));
-	return run({ guest, address, roles: paths, folders, env, vars, userVars, signal, onOutput });
+	return run({ guest, address, roles, folders, env, vars, userVars, signal, onOutput });
 }

@@ -27,7 +27,7 @@ test("ssh's socket has a path that the kernel takes", () => {
 });
 
 test("a play runs the roles in their order, with the environment as it is", () => {
-	const text = play(["/roles/one", "/srv/my role"], [["GREETING", 'say "{{ hi }}"\n#: x']]);
+	const text = play(["one", "/srv/my role"], [["GREETING", 'say "{{ hi }}"\n#: x']]);
 	const [first] = parse(text, { customTags: [UNSAFE] });
 	expect(first).toEqual({
 		hosts: "all",
@@ -35,7 +35,7 @@ test("a play runs the roles in their order, with the environment as it is", () =
 		gather_subset: "{{ (nodebuild_gather_subset | default('all')).split(',') }}",
 		environment: { GREETING: 'unsafe say "{{ hi }}"\n#: x' },
 		tasks: [
-			{ name: "one", include_role: { name: "/roles/one" } },
+			{ name: "one", include_role: { name: "one" } },
 			{ name: "my role", include_role: { name: "/srv/my role" } },
 		],
 	});
