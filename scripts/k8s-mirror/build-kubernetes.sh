@@ -69,7 +69,9 @@ go_build() {
 # kube-apiserver needs definitions that upstream generates and does not ship.
 generate_openapi() {
 	go_build ./vendor/k8s.io/kube-openapi/cmd/openapi-gen
-	packages=$(grep -rl --include=doc.go '+k8s:openapi-gen=true' pkg staging/src vendor/k8s.io cmd 2>/dev/null |
+	# The mark stands at whole packages and at single types, such as IntOrString.
+	packages=$(grep -rl --include='*.go' --exclude='*_test.go' '+k8s:openapi-gen=true' pkg staging/src vendor/k8s.io cmd \
+		2>/dev/null | grep -v -e /kube-openapi/ -e /code-generator/ -e /sample-apiserver/ |
 		xargs -n1 dirname | sed -e 's#^staging/src/#k8s.io/kubernetes/vendor/#' -e 's#^vendor/#k8s.io/kubernetes/vendor/#' \
 		-e '/^k8s.io/!s#^#k8s.io/kubernetes/#' | sort -u | paste -sd,)
 	"$work/bin/openapi-gen" -O zz_generated.openapi -p k8s.io/kubernetes/pkg/generated/openapi \

@@ -8,6 +8,9 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { run } from "../k8s-mirror/run.mjs";
 
+/** Written by cloud-init when it has ended. */
+const RESULT = "/run/cloud-init/result.json";
+
 /** A port of loopback that nobody listens on now. @returns {Promise<number>} */
 export async function freePort() {
 	const server = createServer().listen(0, "127.0.0.1");
@@ -124,19 +127,33 @@ export class Machine {
 		}
 	}
 
-	/** What a command prints when it has come to print what is waited for. @param {string} what @param {string} command @param {number} seconds at most */
+	/**
+	 * Waits until a command succeeds, or until cloud-init fails; both looks are cheap, the machine has other work.
+	 * @param {string} what @param {string} command @param {number} seconds at most
+	 */
 	async until(what, command, seconds) {
 		const end = performance.now() + seconds * 1000;
 		for (;;) {
 			const { status, stdout, stderr } = await this.run(command);
-			if (status === 0) return stdout;
-			const cloud = await this.run("cloud-init status --long");
-			if (/status: error/.test(cloud.stdout))
-				throw new Error(`${this.name}: cloud-init failed while waiting until ${what}\n${this.tail(80)}`);
+			if (status === 0) return;
+			await this.#ended();
 			if (performance.now() > end)
-				throw new Error(`${this.name}: waited ${seconds} s until ${what}\n${stdout}\n${stderr}\n${this.tail()}`);
-			await sleep(2000);
+				throw new Error(`${this.name}: waited ${seconds} s until ${what}\n${stdout}\n${stderr}`);
+			await sleep(5000);
 		}
+	}
+
+	/** Waits until cloud-init has done all that the seed asks for. @param {string} what @param {number} seconds at most */
+	async settled(what, seconds) {
+		await this.until(what, `test -e ${RESULT}`, seconds);
+		await this.#ended();
+	}
+
+	/** What cloud-init has ended with, if it has. */
+	async #ended() {
+		const { status, stdout } = await this.run(`cat ${RESULT}`);
+		if (status === 0 && JSON.parse(stdout).v1.errors.length > 0)
+			throw new Error(`${this.name}: cloud-init failed: ${stdout}`);
 	}
 
 	async stop() {

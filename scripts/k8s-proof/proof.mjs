@@ -40,7 +40,7 @@ async function controlPlaneIsUp(machine, version, tell) {
 		LIMIT,
 	);
 	tell("control plane: its node is registered");
-	await machine.until("kubeadm init ends", "cloud-init status | grep -q 'status: done'", LIMIT);
+	await machine.settled("kubeadm init ends", LIMIT);
 	tell("control plane: kubeadm init has ended well");
 }
 
@@ -48,7 +48,7 @@ async function controlPlaneIsUp(machine, version, tell) {
 async function workerJoins(control, worker, version, tell) {
 	await worker.ready(LIMIT);
 	tell("worker: booted, the guest agent answers");
-	await worker.until("kubeadm join ends", "cloud-init status | grep -q 'status: done'", LIMIT);
+	await worker.settled("kubeadm join ends", LIMIT);
 	tell("worker: kubeadm join has ended well");
 	await control.until(
 		"the worker's node is registered",
