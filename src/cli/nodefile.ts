@@ -110,6 +110,8 @@ export function locate(
 	context: string | undefined,
 	cwd: string,
 ): { readonly nodefile: string; readonly context: string } {
+	requireName(context, "a folder as context");
+	requireName(file, "a Nodefile after -f");
 	if (context !== undefined) checkContext(context, cwd);
 	// Standard input, as docker has it; there may be a file of that name too, which is ./-
 	if (file === "-") return { nodefile: file, context: context ?? "." };
@@ -124,6 +126,13 @@ export function locate(
 	}
 	if (kind !== "file") throw notFound(nodefile, kind, file === undefined, cwd);
 	return { nodefile, context: context ?? dirname(nodefile) };
+}
+
+/** An empty name would mean the current folder, where a shell's variable was not set. */
+function requireName(text: string | undefined, what: string): void {
+	if (text !== "") return;
+	const hint = "is a variable of the shell empty? the current folder is written .";
+	throw new NodebuildError({ code: "USAGE", message: `expected ${what}, got an empty name`, hint });
 }
 
 function checkContext(context: string, cwd: string): void {

@@ -43,6 +43,8 @@ describe("which Nodefile", () => {
 		[["-f", "no/such"], 3, "no/such does not exist", "name it with -f"],
 		[["-f", "Nodefile.worker", "./nowhere"], 3, "which does not exist", "hint"],
 		[["./Nodefile.worker"], 3, "got the file ./Nodefile.worker", "nodebuild -f ./Nodefile.worker"],
+		[[""], 2, "expected a folder as context, got an empty name", "is a variable of the shell empty?"],
+		[["build", "-f", ""], 2, "expected a Nodefile after -f, got an empty name", "is a variable of the shell empty?"],
 		[["-f", "Nodefile.worker/x"], 3, "Nodefile.worker/x does not exist", "name it with -f"],
 		[["-f", "x".repeat(300)], 3, "expected a Nodefile, got an unusable path: xxx", "name it with -f"],
 		[["-f", "circle"], 3, "got a circle of symlinks: circle", "name it with -f"],
