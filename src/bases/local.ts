@@ -2,7 +2,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { type Digest, sha256 } from "../digest.ts";
-import { NodebuildError } from "../errors.ts";
+import { messageOf, NodebuildError } from "../errors.ts";
 import { isErrno, makeFolder, writeFileAtomic } from "../system/files.ts";
 import { digestFile } from "./digest-file.ts";
 import { readHeader } from "./format.ts";
@@ -89,10 +89,10 @@ async function identityOf(path: string, options: ResolveOptions): Promise<Omit<S
 		const { size, mtimeNs, ctimeNs, ino, dev } = found;
 		return { version: 1, path, size: `${size}`, mtime: `${mtimeNs}`, ctime: `${ctimeNs}`, inode: `${dev}:${ino}` };
 	} catch (error) {
-		if (error instanceof NodebuildError || !isErrno(error, "ENOENT", "ENOTDIR", "EACCES")) throw error;
+		if (error instanceof NodebuildError) throw error;
 		throw located(options, {
 			code: "BASE_UNAVAILABLE",
-			message: `expected the disk image ${path} to be there and readable, got ${error.code}`,
+			message: `expected the disk image ${path} to be there and readable, got ${messageOf(error)}`,
 			hint: "a relative path is taken from the Nodefile's folder",
 			cause: error,
 		});

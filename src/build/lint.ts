@@ -108,6 +108,7 @@ class StandInBases {
 		try {
 			return (await this.#look(ref, at)).planned;
 		} catch (error) {
+			if (error instanceof NodebuildError && error.code === "BASE_MAP_INVALID") throw error;
 			passOurs(error);
 			this.unknown = true;
 			return { ref, digest: STAND_IN, family: "" };

@@ -194,19 +194,22 @@ function requirePlatform(platform: string, at: SourceLocation): void {
 	});
 }
 
-/** `-` is standard input. */
-export async function readNodefile({
-	nodefile: path,
-	signal,
-}: Pick<BuildOptions, "nodefile" | "signal">): Promise<string> {
-	try {
-		return path === "-" ? await readStdin(signal) : await readFile(path, "utf8");
-	} catch (error) {
+/** `-` is standard input. @throws NodebuildError NODEFILE_NOT_FOUND, NODEFILE_SYNTAX */
+export async function readNodefile(options: Pick<BuildOptions, "nodefile" | "signal">): Promise<string> {
+	const { nodefile: path, signal } = options;
+	const text = await (path === "-" ? readStdin(signal) : readFile(path, "utf8")).catch((cause: unknown) => {
 		throw new NodebuildError({
 			code: "NODEFILE_NOT_FOUND",
-			message: `the Nodefile ${path} cannot be read: ${messageOf(error)}`,
+			message: `the Nodefile ${path} cannot be read: ${messageOf(cause)}`,
 			hint: "name it with -f, e.g. nodebuild -f Nodefile.worker",
-			cause: error,
+			cause,
 		});
-	}
+	});
+	// The byte order mark of UTF-16, read as UTF-8.
+	if (!text.startsWith("\uFFFD\uFFFD")) return text;
+	throw new NodebuildError({
+		code: "NODEFILE_SYNTAX",
+		message: `expected ${path} to be text in UTF-8, got UTF-16`,
+		hint: `save it as UTF-8: iconv -f UTF-16 -t UTF-8 ${path}`,
+	});
 }

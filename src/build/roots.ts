@@ -127,6 +127,8 @@ export function lookingResolver(
 			return await resolveStored(ref, at, option);
 		} catch (error) {
 			if (!(error instanceof NodebuildError) || error.code !== "BASE_UNAVAILABLE" || options.offline) throw error;
+			// A disk of the user's own is there, or it is not: nothing fetches it.
+			if (/^[./]/.test(ref)) throw error;
 			missing(ref);
 			const digest = digestOf({ unfetched: ref });
 			const architecture = options.platform.split("/")[1] ?? "";

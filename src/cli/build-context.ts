@@ -1,9 +1,9 @@
 /** `--build-context name=value`, as docker build has it. */
-import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { InvalidArgumentError } from "commander";
 import type { NamedContext } from "../build/types.ts";
 import { NodebuildError } from "../errors.ts";
+import { whatLies } from "./what-lies.ts";
 
 export type NamedContextOption = readonly [name: string, value: string];
 
@@ -23,13 +23,13 @@ export function namedContext([name, value]: NamedContextOption, cwd: string): Na
 	if (/^(git|ssh|oci-layout|target|input):|^git@|^https?:.*\.git(#|$)/.test(value)) throw unsupported(name, value);
 	if (/^https?:/.test(value)) return { kind: "image", ref: value };
 	const path = resolve(cwd, value);
-	const stat = statSync(path, { throwIfNoEntry: false });
-	if (stat?.isDirectory() === true) return { kind: "folder", path };
-	if (!/^\.{0,2}\//.test(value)) return { kind: "image", ref: value };
-	if (stat !== undefined) return { kind: "image", ref: path };
+	const kind = whatLies(path);
+	if (kind === "folder") return { kind: "folder", path };
+	if ((kind === "nothing" || kind === "file") && !/^\.{0,2}\//.test(value)) return { kind: "image", ref: value };
+	if (kind === "file") return { kind: "image", ref: path };
 	throw new NodebuildError({
 		code: "CONTEXT_INVALID",
-		message: `expected --build-context ${name} to be a folder, a disk or an image, got ${value}, which does not exist`,
+		message: `expected --build-context ${name} to be a folder, a disk or an image, got ${kind === "nothing" ? `${value}, which does not exist` : `${kind}: ${value}`}`,
 		hint: `it is looked for from the current folder: ${path}`,
 	});
 }

@@ -1,9 +1,10 @@
 /** The checks of `nodebuild doctor`; each gives one row, or one for each lack. */
 import { accessSync, constants, existsSync, readFileSync } from "node:fs";
-import { dirname, isAbsolute, join } from "node:path";
+import { dirname, isAbsolute, join, relative } from "node:path";
 import { describeTools, familyOf, packagesOf, parseOsRelease, TOOLS } from "../../scripts/setup/host-tools.mjs";
 import { commandForPeople } from "../../scripts/setup/package-manager.mjs";
 import { messageOf, NodebuildError } from "../errors.ts";
+import { findBrokenDisks } from "../layers/disk-check.ts";
 import { storePaths } from "../layers/paths.ts";
 import { findProblems } from "../layers/survey.ts";
 import { probeAccelerator } from "../machine/qemu/accelerator.ts";
@@ -180,15 +181,24 @@ function storeRow(home: string): DoctorRow {
 }
 
 async function damageRows(home: string): Promise<readonly DoctorRow[]> {
-	const problems = await findProblems(storePaths(home));
+	const paths = storePaths(home);
+	const problems = await findProblems(paths);
+	const disks = await findBrokenDisks(paths);
+	const rows: DoctorRow[] = [];
 	const [first] = problems;
-	if (first === undefined) return [];
-	return [
-		{
+	if (first !== undefined)
+		rows.push({
 			name: "damage",
 			state: "poor",
 			found: `${problems.length} damaged in the store, e.g. ${first.id}: ${first.reason}`,
 			advice: "builds make again what they need of it; nodebuild prune removes it",
-		},
-	];
+		});
+	if (disks.length > 0)
+		rows.push({
+			name: "damaged disks",
+			state: "poor",
+			found: disks.map(({ folder, reason }) => `${relative(home, folder)}: ${reason}`).join("; "),
+			advice: `remove them, builds make again what they need of it: rm -r ${disks.map(({ folder }) => folder).join(" ")}`,
+		});
+	return rows;
 }

@@ -1,5 +1,5 @@
 /** Where the Nodefile and its context are, and the options that say what is to be built. */
-import { readdirSync, statSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { Command } from "commander";
 import type { BuildOptions, SecretSource } from "../build/types.ts";
@@ -11,6 +11,7 @@ import { addMachineOptions, collect, homeOf, hostPlatform, type MachineFlags, ma
 import { namedContext, type NamedContextOption, parseBuildContext } from "./build-context.ts";
 import type { Io } from "./io.ts";
 import { readVariables } from "./variables.ts";
+import { type WhatLies, whatLies } from "./what-lies.ts";
 import { parseDiskSize, parseKeyValue, parsePlatform } from "./parse.ts";
 
 type Pair = readonly [string, string];
@@ -103,23 +104,19 @@ function fromPairs(pairs: readonly (Pair | undefined)[] = []): Readonly<Record<s
 	return Object.fromEntries(pairs.filter((pair) => pair !== undefined));
 }
 
-function kindOf(path: string): "file" | "folder" | undefined {
-	const stat = statSync(path, { throwIfNoEntry: false });
-	if (stat === undefined) return undefined;
-	return stat.isDirectory() ? "folder" : "file";
-}
-
 /** `-f` alone is enough; without it, the context's Nodefile, as docker takes the context's Dockerfile. */
 export function locate(
 	file: string | undefined,
 	context: string | undefined,
 	cwd: string,
 ): { readonly nodefile: string; readonly context: string } {
+	requireName(context, "a folder as context");
+	requireName(file, "a Nodefile after -f");
 	if (context !== undefined) checkContext(context, cwd);
 	// Standard input, as docker has it; there may be a file of that name too, which is ./-
 	if (file === "-") return { nodefile: file, context: context ?? "." };
 	const nodefile = file ?? join(context ?? ".", "Nodefile");
-	const kind = kindOf(resolve(cwd, nodefile));
+	const kind = whatLies(resolve(cwd, nodefile));
 	if (kind === "folder") {
 		throw new NodebuildError({
 			code: "NODEFILE_NOT_FOUND",
@@ -127,17 +124,25 @@ export function locate(
 			hint: `nodebuild -f ${join(nodefile, "Nodefile")}`,
 		});
 	}
-	if (kind === undefined) throw notFound(nodefile, file === undefined, cwd);
+	if (kind !== "file") throw notFound(nodefile, kind, file === undefined, cwd);
 	return { nodefile, context: context ?? dirname(nodefile) };
 }
 
+/** An empty name would mean the current folder, where a shell's variable was not set. */
+function requireName(text: string | undefined, what: string): void {
+	if (text !== "") return;
+	const hint = "is a variable of the shell empty? the current folder is written .";
+	throw new NodebuildError({ code: "USAGE", message: `expected ${what}, got an empty name`, hint });
+}
+
 function checkContext(context: string, cwd: string): void {
-	const kind = kindOf(resolve(cwd, context));
+	const kind = whatLies(resolve(cwd, context));
 	if (kind === "folder") return;
 	const remote = /^[a-z+]+:\/\/|^git@/.test(context);
+	const got = remote || kind === "nothing" ? context : kind === "file" ? `the file ${context}` : `${kind}: ${context}`;
 	throw new NodebuildError({
 		code: remote ? "UNSUPPORTED" : "CONTEXT_INVALID",
-		message: `expected the context to be a folder, got ${kind === "file" ? "the file " : ""}${context}${kind === undefined && !remote ? ", which does not exist" : ""}`,
+		message: `expected the context to be a folder, got ${got}${kind === "nothing" && !remote ? ", which does not exist" : ""}`,
 		hint:
 			kind === "file"
 				? `the Nodefile is given with -f: nodebuild -f ${context}`
@@ -147,7 +152,7 @@ function checkContext(context: string, cwd: string): void {
 	});
 }
 
-function notFound(nodefile: string, byDefault: boolean, cwd: string): NodebuildError {
+function notFound(nodefile: string, kind: WhatLies, byDefault: boolean, cwd: string): NodebuildError {
 	const folder = dirname(nodefile);
 	let names: string[] = [];
 	try {
@@ -158,10 +163,18 @@ function notFound(nodefile: string, byDefault: boolean, cwd: string): NodebuildE
 	const wanted = nodefile.slice(nodefile.lastIndexOf("/") + 1);
 	const likely =
 		names.find((name) => /^(nodefile|dockerfile)(\.|$)|\.nodefile$/i.test(name) && byDefault) ??
-		nearest(wanted, names)[0];
+		nearest(
+			wanted,
+			names.filter((name) => name !== wanted),
+		)[0];
 	return new NodebuildError({
 		code: "NODEFILE_NOT_FOUND",
-		message: byDefault ? `there is no Nodefile in ${resolve(cwd, folder)}` : `the Nodefile ${nodefile} does not exist`,
+		message:
+			kind !== "nothing"
+				? `expected a Nodefile, got ${kind}: ${nodefile}`
+				: byDefault
+					? `there is no Nodefile in ${resolve(cwd, folder)}`
+					: `the Nodefile ${nodefile} does not exist`,
 		hint:
 			likely === undefined
 				? "name it with -f: nodebuild -f path/to/Nodefile"

@@ -6,6 +6,7 @@ import type { SecretSource } from "../build/types.ts";
 import { messageOf } from "../errors.ts";
 import { splitCsv } from "../instructions/csv.ts";
 import type { Io } from "./io.ts";
+import { whatLies } from "./what-lies.ts";
 
 const KEYS = ["type", "id", "source", "src", "env"];
 
@@ -50,7 +51,9 @@ function sourceOf(
 		return { value };
 	}
 	const file = resolve(cwd, source === "" ? id : source);
-	if (!existsSync(file)) throw new InvalidArgumentError(`The file ${file} does not exist.`);
+	const kind = whatLies(file);
+	if (kind === "nothing") throw new InvalidArgumentError(`The file ${file} does not exist.`);
+	if (kind !== "file") throw new InvalidArgumentError(`Expected a file, got ${kind}: ${file}.`);
 	return { file };
 }
 
@@ -65,5 +68,7 @@ export function parseSsh(text: string, { env, cwd }: Pick<Io, "env" | "cwd">): r
 	const absolute = paths.map((path) => resolve(cwd, path));
 	const missing = absolute.find((path) => !existsSync(path));
 	if (missing !== undefined) throw new InvalidArgumentError(`There is no ${missing}.`);
+	const folder = absolute.find((path) => whatLies(path) === "folder");
+	if (folder !== undefined) throw new InvalidArgumentError(`Expected a socket or a key, got the folder ${folder}.`);
 	return [id, absolute];
 }

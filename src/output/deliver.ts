@@ -37,12 +37,15 @@ export interface Delivery {
 	readonly produce: (temp: string, onProgress: (share: number) => void) => Promise<void>;
 }
 
-function failed(dest: string, cause: unknown): NodebuildError {
+const NOTHING_LEFT = "nothing was left at that path; the image itself is safe in the store (nodebuild images)";
+const ANOTHER_FOLDER = "name a file in a folder that you may write to; nothing was written";
+
+function failed(dest: string, cause: unknown, hint = NOTHING_LEFT): NodebuildError {
 	if (cause instanceof NodebuildError && cause.code !== "STORE_INVALID") return cause;
 	return new NodebuildError({
 		code: "OUTPUT_FAILED",
 		message: `the image could not be written to ${dest}: ${messageOf(cause)}`,
-		hint: "nothing was left at that path; the image itself is safe in the store (nodebuild images)",
+		hint,
 		...(cause instanceof NodebuildError ? { details: cause.details } : {}),
 		cause,
 	});
@@ -71,7 +74,7 @@ export async function checkDestination(dest: string): Promise<void> {
 			if (!(await stat(folder)).isDirectory()) throw isNoFile(dest, `a path through the file ${folder}`);
 			return await access(folder, constants.W_OK);
 		} catch (error) {
-			if (!isErrno(error, "ENOENT", "ENOTDIR") || folder === dirname(folder)) throw failed(dest, error);
+			if (!isErrno(error, "ENOENT", "ENOTDIR") || folder === dirname(folder)) throw failed(dest, error, ANOTHER_FOLDER);
 		}
 	}
 }

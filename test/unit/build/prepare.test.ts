@@ -237,6 +237,15 @@ describe("is refused", () => {
 	});
 });
 
+test("a Nodefile in UTF-16 is said to be one", async () => {
+	const { run, folder } = await project("FROM debian:12");
+	await writeFile(join(folder, "Nodefile"), Buffer.from("\uFEFFFROM debian:12\r\n", "utf16le"));
+	await expect(run()).rejects.toMatchObject({
+		code: "NODEFILE_SYNTAX",
+		message: expect.stringContaining("got UTF-16"),
+	});
+});
+
 test("warnings of the text and of the context are told with their line", async () => {
 	const { run, events } = await project("FROM debian:12\nrun x\nRUN y\nCOPY a *.none /x/\n", { a: "1" });
 	await run();

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -7,7 +7,9 @@ import type { DoctorRow } from "../../../src/cli/backend.ts";
 import { examine, type HostFacts } from "../../../src/cli/doctor.ts";
 import { digestOf } from "../../../src/digest.ts";
 import { storePaths } from "../../../src/layers/paths.ts";
+import { openStore } from "../../../src/layers/store.ts";
 import { readEnvironment } from "../../../src/system/env.ts";
+import { addBase } from "../layers/fixtures.ts";
 import { cli } from "./harness.ts";
 
 let folder: string;
@@ -114,6 +116,20 @@ describe("doctor", () => {
 			found: expect.stringContaining("1 damaged in the store, e.g. layers/"),
 		});
 		expect(row?.advice).toContain("nodebuild prune");
+	});
+
+	it("tells of disks that are cut off", async () => {
+		const home = join(folder, "whole");
+		await using store = await openStore(home);
+		const { digest } = await addBase(store, "debian:12");
+		expect(await rowOf("damaged disks", facts(), home)).toBeUndefined();
+		truncateSync(storePaths(home).disk("bases", digest), 100_000);
+		const row = await rowOf("damaged disks", facts(), home);
+		expect(row).toMatchObject({
+			state: "poor",
+			found: expect.stringMatching(/^bases\/[0-9a-f]{64}: \d+ errors were found/),
+		});
+		expect(row?.advice).toContain(`rm -r ${storePaths(home).entry("bases", digest)}`);
 	});
 });
 

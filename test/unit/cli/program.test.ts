@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -11,6 +11,8 @@ beforeEach(() => {
 	writeFileSync(join(cwd, "Nodefile.worker"), "FROM debian:12\n");
 	mkdirSync(join(cwd, "sub"));
 	writeFileSync(join(cwd, "sub", "Nodefile"), "FROM debian:12\n");
+	symlinkSync("circle", join(cwd, "circle"));
+	symlinkSync("nowhere", join(cwd, "dangling"));
 });
 afterEach(() => rmSync(cwd, { recursive: true }));
 
@@ -41,6 +43,18 @@ describe("which Nodefile", () => {
 		[["-f", "no/such"], 3, "no/such does not exist", "name it with -f"],
 		[["-f", "Nodefile.worker", "./nowhere"], 3, "which does not exist", "hint"],
 		[["./Nodefile.worker"], 3, "got the file ./Nodefile.worker", "nodebuild -f ./Nodefile.worker"],
+		[[""], 2, "expected a folder as context, got an empty name", "is a variable of the shell empty?"],
+		[["build", "-f", ""], 2, "expected a Nodefile after -f, got an empty name", "is a variable of the shell empty?"],
+		[["-f", "Nodefile.worker/x"], 3, "Nodefile.worker/x does not exist", "name it with -f"],
+		[["-f", "x".repeat(300)], 3, "expected a Nodefile, got a path that is too long: xxx", "name it with -f"],
+		[["-f", "circle"], 3, "got a circle of symlinks: circle", "name it with -f"],
+		[["-f", "dangling"], 3, "got a broken symlink: dangling", "name it with -f"],
+		[["-f", "Nodefile.worker", "circle"], 3, "to be a folder, got a circle of symlinks: circle", "hint"],
+		[["-f", "Nodefile.worker", "x".repeat(300)], 3, "to be a folder, got a path that is too long: xxx", "hint"],
+		[["-f", "Nodefile.worker", "Nodefile.worker/x"], 3, "got Nodefile.worker/x, which does not exist", "hint"],
+		[["-f", "Nodefile.worker", "--build-context", "a=./circle"], 3, "got a circle of symlinks: ./circle", "hint"],
+		[["-f", "Nodefile.worker", "--secret", "id=a,src=sub"], 2, "Expected a file, got folder", "--secret"],
+		[["-f", "Nodefile.worker", "--ssh", "default=sub"], 2, "Expected a socket or a key, got the folder", "--ssh"],
 		[["build", "-"], 3, "got -, which does not exist", "nodebuild -f - ."],
 		[["https://example.com/repo.git"], 3, "expected the context to be a folder", "clone"],
 	])("nodebuild %j ends with %i", async (args, status, message, hint) => {
