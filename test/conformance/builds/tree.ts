@@ -58,7 +58,7 @@ for name in sys.stdin.buffer.read().split(b"\\0"):
     t = kinds[stat.S_IFMT(s.st_mode)]
     e = {"p": os.fsdecode(name[2:]), "t": t, "u": s.st_uid, "g": s.st_gid, "mt": s.st_mtime_ns}
     if t != "l": e["m"] = "%04o" % stat.S_IMODE(s.st_mode)
-    if t == "d": e["c"] = [os.fsdecode(c) for c in os.listdir(name)]
+    if t == "d": e["c"] = [os.fsdecode(c) for c in os.listdir(name) if not c.startswith(b"systemd-private-")]
     else:
         if s.st_nlink > 1: e["n"] = s.st_nlink
     if t == "f": e["s"] = s.st_size
