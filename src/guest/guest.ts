@@ -23,8 +23,6 @@ export interface SshGuestOptions {
 	readonly target: SshTarget;
 	/** Resolves when the machine's process has ended: waiting for it any longer is useless. */
 	readonly gone: Promise<void>;
-	/** An open stream to an sshd, tried before `target` is dialled. */
-	readonly first?: Duplex;
 	/** Whether the kernel said that it crashed. */
 	readonly crashed?: () => Promise<boolean>;
 	/** Milliseconds for the machine to come back after a reboot. */
@@ -53,9 +51,7 @@ export class SshGuest implements RebootingGuest {
 
 	/** Try until the guest answers. @throws NodebuildError MACHINE_NOT_READY, MACHINE_LOST, INTERRUPTED. */
 	static async connect(options: SshGuestOptions): Promise<SshGuest> {
-		const { first, ...rest } = options;
-		const timeout = options.resumeTimeout ?? options.bootTimeout;
-		return new SshGuest(rest, (await connectFirst(options)) ?? (await connectUntil(rest, timeout)));
+		return new SshGuest(options, await connectUntil(options, options.resumeTimeout ?? options.bootTimeout));
 	}
 
 	async exec(options: ExecOptions): Promise<ExecResult> {
@@ -216,20 +212,6 @@ function processGone(): NodebuildError {
 
 /** Milliseconds between two tries; a refused connection costs nothing. */
 const RETRY = 200;
-
-/** Milliseconds for an sshd that has started already; after that it is taken for gone. */
-const FIRST_TIMEOUT = 10_000;
-
-async function connectFirst({ first, target, signal }: SshGuestOptions): Promise<SshConnection | undefined> {
-	if (first === undefined) return undefined;
-	try {
-		return await SshConnection.connect({ ...target, stream: first }, FIRST_TIMEOUT, signal);
-	} catch (error) {
-		if (error instanceof NodebuildError) throw error;
-		first.destroy();
-		return undefined;
-	}
-}
 
 async function connectUntil(options: SshGuestOptions, timeout: number): Promise<SshConnection> {
 	const end = Date.now() + timeout;

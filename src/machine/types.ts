@@ -102,8 +102,6 @@ export interface Machine {
 	readonly failure: NodebuildError | undefined;
 	/** Whether `freeze` can take the live state too. */
 	readonly canFreezeLive: boolean;
-	/** Make what is resumed from here on quick: worth it where a machine has booted and is about to be frozen. */
-	prepareLive(): Promise<void>;
 	/** Plug a disk in. Whoever did so detaches it before the machine is frozen. */
 	attach(disk: DiskFile): Promise<AttachedDisk>;
 	/** Freeze the disk as it is (the guest has been synced) and go on in a new overlay over `nextBackingName`. */

@@ -1,14 +1,6 @@
 /** The QEMU command line as a function of what is asked for. Pure, so it can be read and tested. */
 import type { MachineSpec } from "../types.ts";
-import {
-	MANAGEMENT_ADDRESS,
-	MANAGEMENT_MAC,
-	PRIMARY_MAC,
-	SCSI_CONTROLLER,
-	SSH_PORTS,
-	TOOLS_SERIAL,
-	WAKE_PORT,
-} from "./names.ts";
+import { MANAGEMENT_ADDRESS, MANAGEMENT_MAC, PRIMARY_MAC, SCSI_CONTROLLER, TOOLS_SERIAL } from "./names.ts";
 
 export type Accelerator = "kvm" | "tcg";
 
@@ -60,20 +52,7 @@ export function qemuArguments(spec: MachineSpec, files: QemuFiles, accelerator: 
 		...["-device", `virtio-scsi-pci,id=${SCSI_CONTROLLER},bus=pcie.0,addr=0xb`],
 		...["-device", "pcie-root-port,id=port0,chassis=1,bus=pcie.0,addr=0x9"],
 		...["-device", "pcie-root-port,id=port1,chassis=2,bus=pcie.0,addr=0xa"],
-		...guestPorts(files),
 		...kernel(files),
-	];
-}
-
-/** Only machines that can be frozen need them. The paths are relative: a socket's may have 107 bytes. */
-function guestPorts(files: QemuFiles): string[] {
-	if (files.ram === undefined) return [];
-	return [
-		...["-device", "virtio-serial-pci,id=ports,bus=pcie.0,addr=0xc,max_ports=4"],
-		...[WAKE_PORT, ...SSH_PORTS].flatMap((name, index) => [
-			...["-chardev", `socket,id=${name},path=${name}.sock,server=on,wait=off`],
-			...["-device", `virtserialport,bus=ports.0,nr=${index + 1},chardev=${name},name=${name}`],
-		]),
 	];
 }
 

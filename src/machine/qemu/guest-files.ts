@@ -11,10 +11,8 @@ import {
 	GENERATOR_PATH,
 	MANAGEMENT_ADDRESS,
 	MANAGEMENT_MAC,
-	SSH_PORTS,
 	TOOLS_SERIAL,
 	UNIT_NAME,
-	WAKE_PORT,
 } from "./names.ts";
 
 /** Shell that sets $disk to the block device with the tools archive; one line, no single quotes. */
@@ -80,36 +78,6 @@ if cp "$program" ${ACCESS_PROGRAM} && cp "$config" "$config-own"; then
 	done
 	chmod 755 "$program"*
 fi
-# ports of machines that can be frozen: each reads one line, and waits for it wherever it is frozen
-wake() {
-	while read -r now entropy; do
-		date -u -s "@$now" >/dev/null
-		printf "$entropy" > /dev/urandom
-		echo awake
-	done
-}
-spare() {
-	! read -r go || exec "$program" -i -e -f "$config"
-}
-on_port() {
-	while :; do
-		# opening waits for nobody, writing for the host
-		[ ! -c "/dev/virtio-ports/$1" ] || (echo ready; $2) <> "/dev/virtio-ports/$1" >&0 2>/dev/null || true
-		sleep 1
-	done
-}
-(
-	tries=0
-	nsenter -t 1 -m modprobe virtio_console 2>/dev/null || true
-	while [ ! -c /dev/virtio-ports/${WAKE_PORT} ]; do
-		tries=$((tries + 1))
-		[ $tries -lt 60 ] || exit 0
-		sleep 1
-	done
-	on_port ${WAKE_PORT} wake &
-	${SSH_PORTS.map((port) => `on_port ${port} spare &`).join("\n\t")}
-	wait
-) </dev/null &
 # where it was ended all the same: begin anew, so that it can be told what became of the step
 trap 'kill "$access"; exit 0' TERM
 while :; do
@@ -138,7 +106,6 @@ PrintLastLog no
 PidFile none
 LogLevel ERROR
 MaxSessions 100
-LoginGraceTime 0
 AllowTcpForwarding remote
 AllowStreamLocalForwarding remote
 X11Forwarding no

@@ -10,7 +10,6 @@ import type { Companion } from "../../system/process.ts";
 import type { AttachedDisk, DiskFile, FrozenDisk, FrozenLive, LiveFailure, LiveRequest, Machine } from "../types.ts";
 import { diskNodeOptions, type QemuFiles } from "./arguments.ts";
 import { DiskSlots } from "./attach.ts";
-import { GuestPorts } from "./guest-ports.ts";
 import { mayReadMemory } from "./live/memory.ts";
 import type { LiveRecord } from "./live/state.ts";
 import { liveFailure, type LiveIdentity, type LiveProcess, loadLive, saveLive } from "./live/transfer.ts";
@@ -42,8 +41,6 @@ export class QemuMachine implements Machine {
 	ended = false;
 	failure: NodebuildError | undefined;
 	readonly #slots: DiskSlots;
-	/** Of a machine that can be frozen. */
-	readonly guestPorts: GuestPorts | undefined;
 	#guest: SshGuest | undefined;
 	#overlay = 0;
 	/** We ended it ourselves. */
@@ -59,10 +56,8 @@ export class QemuMachine implements Machine {
 			},
 		});
 		this.#slots = new DiskSlots(options.qmp);
-		this.guestPorts = options.files.ram === undefined ? undefined : new GuestPorts(options.folder);
 		options.qmp.onEvent(({ event, data }) => {
 			if (event === "RESET") panic.reset();
-			if (event === "RESET") this.guestPorts?.reset();
 			if (event === "SHUTDOWN" && data.guest === true && !this.#ending) this.failure ??= poweredOff();
 			if (event !== "BLOCK_IO_ERROR") return;
 			this.failure ??= blockError(data);
@@ -71,7 +66,6 @@ export class QemuMachine implements Machine {
 		this.gone = options.process.exited.then(({ status, signal }) => {
 			this.ended = true;
 			panic.stop();
-			this.guestPorts?.close().catch(() => undefined);
 			if (!this.#ending) this.failure ??= qemuEnded(status, signal);
 		});
 	}
@@ -124,12 +118,6 @@ export class QemuMachine implements Machine {
 		return identity !== undefined && files.ram !== undefined && mayReadMemory(process.pid);
 	}
 
-	async prepareLive(): Promise<void> {
-		// ext4 remembers in memory what it has trimmed: the machines that go on from here have little to do when sealed.
-		await this.guest.script("fstrim -a 2>/dev/null\nexit 0\n");
-		await this.guestPorts?.filled();
-	}
-
 	attach(disk: DiskFile): Promise<AttachedDisk> {
 		return this.#slots.attach(disk, this.guest);
 	}
@@ -180,25 +168,12 @@ export class QemuMachine implements Machine {
 		const { identity } = this.#options;
 		if (identity === undefined)
 			throw new NodebuildError({ code: "INTERNAL", message: "this machine has no live state" });
-		const spare = this.guestPorts?.spare;
-		const bootId = this.guest.bootId ?? "";
-		return saveLive(this.#live, request, { ...identity, bootId, ...(spare === undefined ? {} : { spare }) }, disk);
+		return saveLive(this.#live, request, { ...identity, bootId: this.guest.bootId ?? "" }, disk);
 	}
 
 	/** Load a live state into this machine, which was started to wait for one, and let it run. */
 	async resume(folder: string, record: LiveRecord): Promise<void> {
-		await this.guestPorts?.prepare(record.spare);
-		if (record.spare !== undefined) await this.#accepted(GuestPorts.names(record.spare));
 		await loadLive(this.#live, folder, record);
-	}
-
-	/** QEMU takes a connection when it comes to it. */
-	async #accepted(names: readonly string[]): Promise<void> {
-		for (;;) {
-			const devices = (await this.#options.qmp.execute("query-chardev")) as { label: string; filename: string }[];
-			const open = devices.filter(({ filename }) => !filename.startsWith("disconnected:")).map(({ label }) => label);
-			if (names.every((name) => open.includes(name))) return;
-		}
 	}
 
 	get #live(): LiveProcess {

@@ -15,7 +15,3 @@ export const ATTACHED_MODEL = "nodebuild-";
 export const GENERATOR_PATH = "/etc/systemd/system-generators/nodebuild";
 /** Unit that runs our sshd; it exists in /run only. */
 export const UNIT_NAME = "nodebuild-sshd.service";
-/** Ports of virtio-serial, by their names in /dev/virtio-ports; QEMU's sockets for them lie in the machine's folder. */
-export const WAKE_PORT = "nodebuild.wake";
-/** One is the connection of a resumed machine, behind the other waits the sshd of the next. */
-export const SSH_PORTS = ["nodebuild.ssh0", "nodebuild.ssh1"] as const;

@@ -7,7 +7,7 @@ import { SshGuest } from "../../guest/guest.ts";
 import type { Digest } from "../../digest.ts";
 import { noteBoot } from "../../guest/reboot.ts";
 import { type ReadinessWarning, waitUntilReady } from "../../guest/readiness.ts";
-import { freshEntropy, wakeUp } from "../../guest/wake.ts";
+import { wakeUp } from "../../guest/wake.ts";
 import { generateKeyPair } from "../../guest/ssh.ts";
 import { createOverlay } from "../../layers/qcow2.ts";
 import { portUnusable } from "../../system/ports.ts";
@@ -110,12 +110,8 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
 		if (state !== undefined) await machine.resume(state.folder, state.record);
 		await machine.readPorts();
 		options.onNote?.("waiting for SSH");
-		const spare = state?.record.spare;
-		const woken = spare === undefined ? Promise.resolve(false) : wakeByPort(machine);
-		const first = spare && machine.guestPorts?.take(spare);
 		const guest = await SshGuest.connect({
 			target: { ...machine.address, key: client.private },
-			...(first === undefined ? {} : { first }),
 			gone: machine.gone,
 			crashed: async () => (await machine.consoleTail(500)).some((line) => line.includes("Kernel panic")),
 			bootTimeout: BOOT_TIMEOUT[options.accelerator],
@@ -125,11 +121,9 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
 		machine.attachGuest(guest);
 		if (state !== undefined) {
 			guest.bootId = state.record.bootId;
-			if (!(await woken)) await wakeUp(guest);
-			await machine.guestPorts?.refill();
+			await wakeUp(guest);
 			return machine;
 		}
-		await machine.guestPorts?.refill();
 		await noteBoot(guest);
 		options.onNote?.(options.firstBoot ? "waiting for cloud-init" : "waiting for the system");
 		for (const warning of await waitUntilReady(guest, options.firstBoot)) options.onWarning?.(warning);
@@ -139,11 +133,6 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
 		await machine.kill();
 		throw failure;
 	}
-}
-
-/** The guest's clock and entropy over a port of its own, while the connection is made. */
-async function wakeByPort(machine: QemuMachine): Promise<boolean> {
-	return (await machine.guestPorts?.wake(Date.now(), freshEntropy())) === true;
 }
 
 /** The overlay that the machine writes to: a new one, or where a live state has one of its own, a copy of that. */

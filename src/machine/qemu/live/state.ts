@@ -8,7 +8,6 @@ import { messageOf, NodebuildError } from "../../../errors.ts";
 import type { KeyPair } from "../../../guest/ssh.ts";
 import type { MachineSpec } from "../../types.ts";
 import { type Accelerator, qemuArguments } from "../arguments.ts";
-import type { Spare } from "../guest-ports.ts";
 import { SSHD_CONFIG, START_SCRIPT } from "../guest-files.ts";
 import type { Run } from "./memory.ts";
 
@@ -41,8 +40,6 @@ export interface LiveRecord {
 	readonly bootId: string;
 	/** The firmware's ROM, packed: see firmware.ts. */
 	readonly rom: string;
-	/** An sshd that waits in it; absent: one has to be started. */
-	readonly spare?: Spare;
 }
 
 /** Everything that decides whether QEMU can take a device state, and we the guest that it brings; paths do not. */

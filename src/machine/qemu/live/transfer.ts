@@ -27,7 +27,7 @@ export type LiveIdentity = Pick<LiveRecord, "fits" | "ram" | "client" | "host">;
 export async function saveLive(
 	{ qmp, pid, ramFile }: LiveProcess,
 	{ folder, limit }: LiveRequest,
-	identity: LiveIdentity & Pick<LiveRecord, "bootId" | "spare">,
+	identity: LiveIdentity & Pick<LiveRecord, "bootId">,
 	disk?: string,
 ): Promise<FrozenLive> {
 	const start = performance.now();
