@@ -9,7 +9,7 @@ work=$1
 VERSION=1.20.2
 mkdir -p "$work/bin" "$work/debs"
 work=$(cd "$work" && pwd)
-[ ! -e "$work/bin/.complete" ] || exit 0
+[ ! -e "$work/bin/.complete" ] || [ ! -e "$work/source/.reflect2" ] || exit 0
 
 say() { echo "k8s-mirror: $*" >&2; }
 
@@ -49,6 +49,20 @@ fetch_source() {
 	mv "$work/source.part" "$work/source"
 }
 
+# Kubernetes 1.20 has a reflect2 whose idea of Go's maps ended with Go 1.17: what is built with it panics where it writes
+# JSON or YAML. Debian has the release after it.
+replace_reflect2() {
+	(cd "$work/debs" && apt-get download -q golang-github-modern-go-reflect2-dev >&2)
+	rm -rf "$work/reflect2"
+	dpkg-deb -x "$work"/debs/golang-github-modern-go-reflect2-dev_*.deb "$work/reflect2"
+	target="$work/source/vendor/github.com/modern-go/reflect2"
+	rm -rf "$target"
+	mv "$work/reflect2/usr/share/gocode/src/github.com/modern-go/reflect2" "$target"
+	# What was built before was built with the old one.
+	rm -f "$work"/bin/kube*
+	touch "$work/source/.reflect2"
+}
+
 # Go as Debian has it, unpacked beside the system's packages.
 fetch_go() {
 	(cd "$work/debs" && apt-get download -q golang-1.19-go golang-1.19-src >&2)
@@ -81,6 +95,7 @@ generate_openapi() {
 }
 
 [ -d "$work/source" ] || fetch_source
+[ -e "$work/source/.reflect2" ] || replace_reflect2
 GOROOT="$work/root/usr/lib/go-1.19"
 [ -d "$work/root" ] || fetch_go
 export GOROOT GOPATH="$work/gopath" GOCACHE="$work/gocache" GO111MODULE=off CGO_ENABLED=0 GOFLAGS="${GOFLAGS:-}" PATH="$GOROOT/bin:$PATH"
@@ -91,6 +106,13 @@ for name in kubeadm kubelet kubectl kube-controller-manager kube-scheduler kube-
 	[ ! -x "$work/bin/$name" ] || continue
 	say "building $name"
 	go_build "./cmd/$name"
+	# It writes a configuration: a library that does not go with this Go is found now, not in a cluster.
+	[ "$name" != kubeadm ] ||
+		"$work/bin/kubeadm" config print init-defaults --component-configs KubeletConfiguration >/dev/null 2>"$work/kubeadm.log" || {
+		say "kubeadm does not work: $(grep -m 1 . "$work/kubeadm.log")"
+		rm "$work/bin/kubeadm"
+		exit 1
+	}
 done
 if [ ! -x "$work/bin/kube-apiserver" ]; then
 	say "building kube-apiserver"
