@@ -16,6 +16,8 @@ export interface RunOptions {
 	readonly onOutput?: (text: string) => void;
 	/** It must not outlive us: the kernel kills it when our process ends for any reason. */
 	readonly leashed?: boolean;
+	/** When the signal fires it is killed at once, without being asked to end. */
+	readonly killed?: boolean;
 	/** Debian package that has the tool, for the hint when it is missing. */
 	readonly package?: string;
 }
@@ -51,6 +53,7 @@ export async function run(file: string, args: readonly string[], options: RunOpt
 		...(options.cwd === undefined ? {} : { cwd: options.cwd }),
 		...(options.env === undefined ? {} : { env: options.env }),
 		...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+		...(options.killed === true ? { killSignal: "SIGKILL" } : {}),
 		...(options.timeout === undefined ? {} : { timeout: options.timeout }),
 	};
 	const [program, words] = options.leashed === true ? leash(file, args) : [file, [...args]];

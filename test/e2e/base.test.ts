@@ -2,13 +2,14 @@
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
-import { cp, mkdtemp } from "node:fs/promises";
+import { cp, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, inject, it } from "vitest";
 import { BASE_PREFIX } from "./support/base.ts";
 import { build, outputOf, type SuccessfulBuild } from "./support/build.ts";
-import { nodebuild, succeed } from "./support/command.ts";
+import { nodebuild, start, succeed } from "./support/command.ts";
 import { makeProject, type Project } from "./support/project.ts";
+import { lingering } from "./support/store.ts";
 
 /** A file that stands on nothing, as one would carry to another host. */
 let exported: Project;
@@ -178,5 +179,27 @@ describe("the bootstrapped base", () => {
 			/ login: $/,
 		);
 		expect(console).toMatch(/UEFI|EFI v\d|efi:/);
+	});
+});
+
+describe("a bootstrap that is ended on the way", () => {
+	it.each([
+		["SIGKILL", null],
+		["SIGINT", 130],
+	] as const)("by %s leaves no process, no mount, and a store that works", async (signal, status) => {
+		const home = await mkdtemp(join(inject("work"), "bootstrap-"));
+		const running = start(["bases", "build", "debian:12", "--progress", "plain"], {
+			home,
+			env: { NODEBUILD_BASE_SOURCE: "bootstrap" },
+		});
+		// By now the chroot has its file systems mounted.
+		await running.waitFor(/installing remaining packages/);
+		process.kill(running.pid, signal);
+		expect((await running.outcome).status).toBe(status);
+		expect(await lingering(home)).toEqual([]);
+		expect((await readFile("/proc/mounts", "utf8")).split("\n").filter((line) => line.includes(home))).toEqual([]);
+		await succeed(["images"], { home });
+		expect(await readdir(join(home, "tmp"))).toEqual([]);
+		await rm(home, { recursive: true });
 	});
 });

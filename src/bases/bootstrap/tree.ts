@@ -64,10 +64,20 @@ function shellPrint(text: string, target: string): string {
 	return `printf '%s' '${text.replaceAll("'", "'\\''")}' > ${target}`;
 }
 
+/**
+ * mmdebstrap's workers and mounts (the host's /dev among them) go with it, however it ends: in namespaces of its own,
+ * whose first process the kernel kills with unshare(1).
+ */
+const CONTAINED = ["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child=KILL", "--mount-proc", "--"];
+
 async function mmdebstrap(args: readonly string[], request: TreeRequest): Promise<void> {
 	const tail: string[] = [];
-	const result = await run("mmdebstrap", args, {
+	const contained = request.root && (await run("unshare", [...CONTAINED, "true"])).status === 0;
+	const [program, words] = contained ? ["unshare", [...CONTAINED, "mmdebstrap", ...args]] : ["mmdebstrap", args];
+	const result = await run(program, words, {
 		package: "mmdebstrap",
+		leashed: true,
+		killed: contained,
 		env: { LC_ALL: "C.UTF-8", PATH: TOOL_PATH, TMPDIR: request.folder, FINISH_IMAGE: finishScript(request.finish) },
 		onLine: (line) => {
 			tail.push(line);
