@@ -31,7 +31,7 @@ export interface ListOptions {
 export async function listBases(options: ListOptions): Promise<readonly BaseRow[]> {
 	const map = await loadMaps(options.baseMaps);
 	const architecture = architectureOf(options.platform);
-	await using store = await openStore(options.home);
+	await using store = await openStore(options.home, { look: true });
 	const stored = await store.bases.list();
 	const newest = (ref: string): BaseRecord | undefined =>
 		stored.filter((base) => base.ref === ref && base.architecture === architecture).at(-1);

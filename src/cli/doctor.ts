@@ -1,21 +1,16 @@
 /** The checks of `nodebuild doctor`; each gives one row, or one for each lack. */
 import { accessSync, constants, existsSync, readFileSync } from "node:fs";
-import { dirname, isAbsolute, join, relative } from "node:path";
+import { isAbsolute, join } from "node:path";
 import { describeTools, familyOf, packagesOf, parseOsRelease, TOOLS } from "../../scripts/setup/host-tools.mjs";
 import { commandForPeople } from "../../scripts/setup/package-manager.mjs";
 import { messageOf, NodebuildError } from "../errors.ts";
-import { findBrokenDisks } from "../layers/disk-check.ts";
-import { storePaths } from "../layers/paths.ts";
-import { findProblems } from "../layers/survey.ts";
 import { probeAccelerator } from "../machine/qemu/accelerator.ts";
 import { type Environment, readEnvironment } from "../system/env.ts";
-import { formatBytes, freeSpace } from "../system/files.ts";
+import { formatBytes } from "../system/files.ts";
 import type { DoctorRow } from "./backend.ts";
+import { storeRows } from "./doctor-store.ts";
 
 const GIB = 2 ** 30;
-/** A bootstrapped base, its layers and one image of the example need about this much. */
-const NEEDED_SPACE = 3 * GIB;
-const COMFORTABLE_SPACE = 10 * GIB;
 /** A machine's default memory and what QEMU needs beside it. */
 const NEEDED_MEMORY = 1.25 * GIB;
 const OLDEST_NODE = "20.19";
@@ -152,53 +147,4 @@ function memoryRow(text: string): DoctorRow {
 		state: "poor",
 		advice: "a build takes 1 GiB for its machine: give it less with --memory 512M, or free some",
 	};
-}
-
-async function storeRows(home: string): Promise<readonly DoctorRow[]> {
-	const free = await freeSpace(home);
-	const space = { name: "space", found: `${formatBytes(free)} free at ${home}` };
-	const advice = "free some: nodebuild prune --all, or put the store elsewhere with NODEBUILD_HOME";
-	const state = free < NEEDED_SPACE ? "missing" : free < COMFORTABLE_SPACE ? "poor" : "good";
-	return [
-		state === "good" ? { ...space, state } : { ...space, state, advice },
-		storeRow(home),
-		...(await damageRows(home)),
-	];
-}
-
-/** Looks only: a doctor makes no folders. */
-function storeRow(home: string): DoctorRow {
-	const name = "store";
-	let folder = home;
-	while (!existsSync(folder) && folder !== dirname(folder)) folder = dirname(folder);
-	if (!isAccessible(folder, constants.W_OK | constants.X_OK)) {
-		const advice = "make it writable for this user, or set NODEBUILD_HOME to a folder that is";
-		return { name, state: "missing", found: `${folder} is not writable`, advice };
-	}
-	if (folder !== home) return { name, state: "good", found: `${home} (made by the first build)` };
-	const version = readText(join(home, "version")).trim();
-	return { name, state: "good", found: version === "" ? `${home} (empty)` : `${home}, version ${version}` };
-}
-
-async function damageRows(home: string): Promise<readonly DoctorRow[]> {
-	const paths = storePaths(home);
-	const problems = await findProblems(paths);
-	const disks = await findBrokenDisks(paths);
-	const rows: DoctorRow[] = [];
-	const [first] = problems;
-	if (first !== undefined)
-		rows.push({
-			name: "damage",
-			state: "poor",
-			found: `${problems.length} damaged in the store, e.g. ${first.id}: ${first.reason}`,
-			advice: "builds make again what they need of it; nodebuild prune removes it",
-		});
-	if (disks.length > 0)
-		rows.push({
-			name: "damaged disks",
-			state: "poor",
-			found: disks.map(({ folder, reason }) => `${relative(home, folder)}: ${reason}`).join("; "),
-			advice: `remove them, builds make again what they need of it: rm -r ${disks.map(({ folder }) => folder).join(" ")}`,
-		});
-	return rows;
 }

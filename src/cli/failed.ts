@@ -1,6 +1,8 @@
 /** What a command line ends with when something was thrown. */
 import { CommanderError } from "commander";
 import { EXIT_STATUS, NodebuildError } from "../errors.ts";
+import { storeFault } from "../layers/fault.ts";
+import { readEnvironment } from "../system/env.ts";
 import { type Io, wantsColor } from "./io.ts";
 import { renderError } from "./render/error.ts";
 
@@ -41,9 +43,24 @@ export function failed(error: unknown, io: Io): number {
 }
 
 /** Say what went wrong, and go on: the exit status that it would end with. */
-export function show(error: unknown, io: Io): number {
+export function show(thrown: unknown, io: Io): number {
+	const error = understood(thrown, io);
 	io.stderr.write(renderError(error, { color: wantsColor(io.stderr, io.env), debug: isDebugging(io) }));
 	return error instanceof NodebuildError ? error.exitStatus : EXIT_STATUS.INTERNAL;
+}
+
+/** What the system says of the store's files, and what failed first where the cleaning up failed as well. */
+function understood(thrown: unknown, io: Io): unknown {
+	if (thrown instanceof NodebuildError) return thrown;
+	if (thrown instanceof Error && thrown.name === "SuppressedError" && "suppressed" in thrown)
+		return understood(thrown.suppressed, io);
+	return storeFault(homeOf(io), thrown) ?? thrown;
+}
+
+/** Whatever else of the environment is wrong has been said, or does not matter any more. */
+function homeOf({ env }: Io): string {
+	const { NODEBUILD_HOME, XDG_DATA_HOME, HOME } = env;
+	return readEnvironment({ NODEBUILD_HOME, XDG_DATA_HOME, HOME }).home;
 }
 
 function isDebugging({ env }: Io): boolean {

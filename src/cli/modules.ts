@@ -1,10 +1,10 @@
 /** The real backend: every function loads what it needs when it is called. */
-import type { Store } from "../layers/store.ts";
+import type { OpenOptions, Store } from "../layers/store.ts";
 import type { Backend } from "./backend.ts";
 
-async function withStore<T>(home: string, work: (store: Store) => Promise<T>): Promise<T> {
+async function withStore<T>(home: string, work: (store: Store) => Promise<T>, options?: OpenOptions): Promise<T> {
 	const { openStore } = await import("../layers/store.ts");
-	const store = await openStore(home);
+	const store = await openStore(home, options);
 	try {
 		return await work(store);
 	} finally {
@@ -19,12 +19,12 @@ export const modules: Backend = {
 	shell: async (options) => (await import("../build/run.ts")).openShell(options),
 	run: async (options) => (await import("../build/run.ts")).runImage(options),
 	verify: async (options) => (await import("../build/verify.ts")).verifyImage(options),
-	images: (home) => withStore(home, (store) => store.images.list()),
-	image: (home, name) => withStore(home, (store) => store.images.get(name)),
+	images: (home) => withStore(home, (store) => store.images.list(), { look: true }),
+	image: (home, name) => withStore(home, (store) => store.images.look(name), { look: true }),
 	remove: (home, name, force) => withStore(home, (store) => store.images.remove(name, { force })),
 	tag: (home, source, target) =>
 		withStore(home, async ({ images }) => images.tag((await images.get(source)).id, target)),
-	prune: (home, policy) => withStore(home, (store) => store.prune(policy)),
+	prune: (home, policy) => withStore(home, (store) => store.prune(policy), { look: policy.dryRun === true }),
 	bases: async (options) => (await import("../bases/index.ts")).listBases(options),
 	buildBase: ({ ref, ...options }) =>
 		withStore(options.home, async (store) => {

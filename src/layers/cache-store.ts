@@ -6,7 +6,7 @@ import { mkdir, open, readdir, readFile, rename, stat, utimes, writeFile } from 
 import { join } from "node:path";
 import { type Digest, hexOf } from "../digest.ts";
 import { diskUsage, isErrno, makeFolder, whenFull } from "../system/files.ts";
-import { type AcquireOptions, acquire, type Lock, tryAcquire } from "../system/locks.ts";
+import { type AcquireOptions, acquire, isHeld, type Lock, tryAcquire } from "../system/locks.ts";
 import { ownedName } from "../system/owner.ts";
 import type { StorePaths } from "./paths.ts";
 import type { PruneItem } from "./prune.ts";
@@ -103,6 +103,14 @@ function missing(error: unknown): undefined {
 /** The caches that no machine uses, held until they are released, for prune to choose from. */
 export interface IdleCaches extends AsyncDisposable {
 	readonly items: readonly PruneItem[];
+}
+
+/** The same without holding them: what is said of them may be over already. */
+export async function idleCaches(paths: StorePaths): Promise<readonly PruneItem[]> {
+	const items: PruneItem[] = [];
+	for (const name of await readdir(paths.caches).catch(() => []))
+		if (!(await isHeld(lockOf(paths, name)))) items.push(await itemOf(paths, name));
+	return items;
 }
 
 export async function holdIdleCaches(paths: StorePaths): Promise<IdleCaches> {

@@ -28,6 +28,8 @@ export interface ImageStore {
 	find(nameOrId: string): Promise<Image | undefined>;
 	/** As find. @throws NodebuildError IMAGE_NOT_FOUND with the nearest names. */
 	get(nameOrId: string): Promise<Image>;
+	/** As get, but marks nothing. */
+	look(nameOrId: string): Promise<Image>;
 	/** Newest first; marks nothing. */
 	list(): Promise<readonly Image[]>;
 	/** @throws NodebuildError IMAGE_NOT_FOUND, USAGE */
@@ -104,6 +106,11 @@ export function createImageStore(paths: StorePaths, marks: Marks): ImageStore {
 			const found = await find(text);
 			if (found === undefined) throw await imageNotFound(paths, text);
 			return found;
+		},
+		async look(text) {
+			const found = await lookUpImage(paths, text);
+			if (found === undefined) throw await imageNotFound(paths, text);
+			return found.image;
 		},
 		list: () => listImages(paths),
 		tag: (id, name) => tag(paths, id, name),

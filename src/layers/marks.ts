@@ -5,7 +5,7 @@
 import { appendFile, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Digest, hexOf } from "../digest.ts";
-import { makeFolder } from "../system/files.ts";
+import { isErrno, makeFolder } from "../system/files.ts";
 import { acquire } from "../system/locks.ts";
 import { ownedName, ownerGone, ownerOfName } from "../system/owner.ts";
 import { type DiskKind, MARKS_NAME, type StorePaths } from "./paths.ts";
@@ -33,6 +33,12 @@ export interface Marks {
 	clear(): Promise<void>;
 }
 
+/** A store that was never made. */
+function nothing(error: unknown): string[] {
+	if (isErrno(error, "ENOENT")) return [];
+	throw error;
+}
+
 export function createMarks(paths: StorePaths): Marks {
 	const name = ownedName();
 	const folder = join(paths.tmp, name);
@@ -49,7 +55,7 @@ export function createMarks(paths: StorePaths): Marks {
 		},
 		async others() {
 			const found = new Set<string>();
-			for (const other of await readdir(paths.tmp)) {
+			for (const other of await readdir(paths.tmp).catch(nothing)) {
 				const owner = ownerOfName(other);
 				if (other === name || owner === undefined || ownerGone(owner)) continue;
 				const lines = await readFile(join(paths.tmp, other, MARKS_NAME), "utf8").catch(() => "");

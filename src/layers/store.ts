@@ -1,12 +1,12 @@
 /** The store: everything that lasts from one build to the next. */
 import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { NodebuildError } from "../errors.ts";
 import { isErrno, makeFolder, whenFull, writeFileAtomic } from "../system/files.ts";
 import { type AcquireOptions, acquire, type Lock, sweepLocks } from "../system/locks.ts";
 import { ownedName, ownerGone, ownerOfName } from "../system/owner.ts";
 import { type BaseStore, createBaseStore } from "./base-store.ts";
 import { type CacheStore, createCacheStore } from "./cache-store.ts";
+import { hintFor, unusable } from "./fault.ts";
 import { createEpochs, type Epochs } from "./epochs.ts";
 import { createImageStore, type ImageStore } from "./image-store.ts";
 import { createLayerStore, type LayerStore } from "./layer-store.ts";
@@ -46,15 +46,6 @@ export interface Store extends AsyncDisposable {
 	close(): Promise<void>;
 }
 
-function unusable(home: string, message: string, hint: string, cause?: unknown): NodebuildError {
-	return new NodebuildError({
-		code: "STORE_INVALID",
-		message: `the store ${home} cannot be used: ${message}`,
-		hint,
-		cause,
-	});
-}
-
 async function readVersion(paths: StorePaths): Promise<string | undefined> {
 	try {
 		return (await readFile(paths.version, "utf8")).trim();
@@ -62,6 +53,25 @@ async function readVersion(paths: StorePaths): Promise<string | undefined> {
 		if (isErrno(error, "ENOENT")) return undefined;
 		throw error;
 	}
+}
+
+/** What may lie in a folder that is to become a store: what a maker that was killed left, and a disk's own. */
+const NO_STRANGERS =
+	/^(bases|layers|images|tags|caches|downloads|epochs|contexts|host|ram|locks|tmp|lost\+found|\..*\.tmp)$/;
+
+/** @throws NodebuildError STORE_INVALID for a folder with files of somebody else's, which a store would get mixed up with. */
+async function requireOurs(paths: StorePaths): Promise<void> {
+	const names = await readdir(paths.home).catch((error: unknown) => {
+		if (isErrno(error, "ENOENT")) return [];
+		throw error;
+	});
+	const stranger = names.find((name) => !NO_STRANGERS.test(name));
+	if (stranger === undefined) return;
+	throw unusable(
+		paths.home,
+		`expected a store or an empty folder, got a folder with other files (${stranger})`,
+		"set NODEBUILD_HOME to a folder that is empty or does not exist yet",
+	);
 }
 
 async function create(paths: StorePaths): Promise<void> {
@@ -74,10 +84,14 @@ async function create(paths: StorePaths): Promise<void> {
 	await writeFileAtomic(paths.version, `${STORE_VERSION}\n`, { durable: true });
 }
 
-async function requireVersion(paths: StorePaths): Promise<void> {
+/**
+ * Whether there is a store, of the version that we know.
+ * @throws NodebuildError STORE_INVALID
+ */
+export async function isStore(paths: StorePaths): Promise<boolean> {
 	const found = await readVersion(paths);
-	if (found === undefined) return create(paths);
-	if (found === String(STORE_VERSION)) return;
+	if (found === undefined) return requireOurs(paths).then(() => false);
+	if (found === String(STORE_VERSION)) return true;
 	const newer = /^\d+$/.test(found) && Number(found) > STORE_VERSION;
 	throw unusable(
 		paths.home,
@@ -108,20 +122,30 @@ async function makeWorkDir(paths: StorePaths): Promise<WorkDir> {
 	return { path, release, [Symbol.asyncDispose]: release };
 }
 
+/** Make it if it is not there, and clean up after dead processes. */
+async function makeReady(paths: StorePaths): Promise<void> {
+	if (!(await isStore(paths))) await create(paths);
+	await sweep(paths);
+}
+
+export interface OpenOptions {
+	/** Only to look: nothing is made or cleaned up; a store that is not there is empty. Default: false. */
+	readonly look?: boolean;
+}
+
 /**
  * Open the store in `home` (absolute), making it when it is not there.
- * @throws NodebuildError STORE_INVALID when a newer version made it, or it cannot be read and written;
- * HOST_DISK_FULL.
+ * @throws NodebuildError STORE_INVALID when a newer version made it, the folder is another's, or it cannot be
+ * read and written; HOST_DISK_FULL.
  */
-export async function openStore(home: string): Promise<Store> {
+export async function openStore(home: string, { look = false }: OpenOptions = {}): Promise<Store> {
 	const paths = storePaths(home);
 	try {
-		await whenFull({ path: home, action: "make the store" }, () => requireVersion(paths));
-		await sweep(paths);
+		await (look ? isStore(paths) : whenFull({ path: home, action: "make the store" }, () => makeReady(paths)));
 	} catch (error) {
 		// Whatever the system says of the user's own folder is no defect of ours.
 		if (!(error instanceof Error && "errno" in error)) throw error;
-		throw unusable(home, error.message, "make the folder writable for you, or set NODEBUILD_HOME to another", error);
+		throw unusable(home, error.message, hintFor("code" in error ? String(error.code) : ""), error);
 	}
 	const marks = createMarks(paths);
 	const live = createLiveStore(paths);

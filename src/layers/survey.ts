@@ -2,7 +2,7 @@
 import { lstat, readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { diskUsage, exists } from "../system/files.ts";
-import { holdIdleCaches } from "./cache-store.ts";
+import { holdIdleCaches, idleCaches } from "./cache-store.ts";
 import type { LiveStore } from "./live-store.ts";
 import { pruneLive, unusedMemory } from "./live-prune.ts";
 import { discard, lastUse, readAll, readParent, standsOn, takeAway } from "./entries.ts";
@@ -189,9 +189,36 @@ async function dropEmptyTags(paths: StorePaths): Promise<void> {
 	}
 }
 
+/** What a policy gives up, damaged entries in any case, never what a running process uses. */
+async function choose(
+	paths: StorePaths,
+	marks: Marks,
+	live: LiveStore,
+	policy: PrunePolicy,
+	caches: readonly PruneItem[],
+): Promise<readonly PrunedEntry[]> {
+	const { items, problems } = await survey(paths);
+	const inUse = new Set([...(await marks.others()), ...marks.own()]);
+	const damaged = policy.only === undefined ? problems.filter(({ id }) => !inUse.has(id)) : [];
+	const { states, lighter, rest } = await pruneLive(live, [...items, ...caches], policy, inUse);
+	const disks = choosePruned(lighter, rest, inUse, Date.now());
+	const chosen: readonly PrunedEntry[] = [
+		...damaged.map(({ id, reason, size }) => ({ kind: "damaged", id, title: reason, size }) as const),
+		...states,
+		...disks,
+		...(policy.only === undefined ? await unusedMemory(live, [...states, ...disks]) : []),
+		...(policy.all === true && policy.only === undefined ? await staleDownloads(paths) : []),
+	];
+	return chosen.map(({ kind, id, title, size }) => ({ kind, id, title, size }));
+}
+
+function reportOf(removed: readonly PrunedEntry[], dryRun: boolean): PruneReport {
+	return { removed, freed: removed.reduce((sum, { size }) => sum + size, 0), dryRun };
+}
+
 /**
- * Remove what the policy gives up, damaged entries in any case, never what a running process uses.
- * The store is locked only while folders are renamed away; the removing itself comes after.
+ * Remove what the policy gives up. The store is locked only while folders are renamed away; the removing itself comes
+ * after. A dry run only reads: it takes no locks.
  */
 export async function prune(
 	paths: StorePaths,
@@ -199,32 +226,19 @@ export async function prune(
 	live: LiveStore,
 	policy: PrunePolicy,
 ): Promise<PruneReport> {
-	const dryRun = policy.dryRun === true;
+	if (policy.dryRun === true) return reportOf(await choose(paths, marks, live, policy, await idleCaches(paths)), true);
 	const graves: (string | undefined)[] = [];
 	await using caches = await holdIdleCaches(paths);
 	const removed = await locked(paths, async () => {
-		const { items, problems } = await survey(paths);
-		const inUse = new Set([...(await marks.others()), ...marks.own()]);
-		const damaged = policy.only === undefined ? problems.filter(({ id }) => !inUse.has(id)) : [];
-		const { states, lighter, rest } = await pruneLive(live, [...items, ...caches.items], policy, inUse);
-		const disks = choosePruned(lighter, rest, inUse, Date.now());
-		const chosen: readonly PrunedEntry[] = [
-			...damaged.map(({ id, reason, size }) => ({ kind: "damaged", id, title: reason, size }) as const),
-			...states,
-			...disks,
-			...(policy.only === undefined ? await unusedMemory(live, [...states, ...disks]) : []),
-			...(policy.all === true && policy.only === undefined ? await staleDownloads(paths) : []),
-		];
-		if (!dryRun) {
-			for (const { id, kind } of chosen) {
-				if (kind === "memory") await live.ram.remove(basename(id));
-				else graves.push(await takeAway(paths, join(paths.home, id)));
-			}
-			await sweepTemps(paths);
-			await dropEmptyTags(paths);
+		const chosen = await choose(paths, marks, live, policy, caches.items);
+		for (const { id, kind } of chosen) {
+			if (kind === "memory") await live.ram.remove(basename(id));
+			else graves.push(await takeAway(paths, join(paths.home, id)));
 		}
-		return chosen.map(({ kind, id, title, size }) => ({ kind, id, title, size }));
+		await sweepTemps(paths);
+		await dropEmptyTags(paths);
+		return chosen;
 	});
 	for (const grave of graves) await discard(grave);
-	return { removed, freed: removed.reduce((sum, { size }) => sum + size, 0), dryRun };
+	return reportOf(removed, false);
 }

@@ -9,7 +9,7 @@ import { link, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/pr
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { NodebuildError } from "../errors.ts";
-import { isErrno, makeFolder } from "./files.ts";
+import { isErrno, makeFolder, whenFull } from "./files.ts";
 import { currentOwner, type Owner, ownedName, ownerGone, ownerOfName } from "./owner.ts";
 
 export interface Lock extends AsyncDisposable {
@@ -119,7 +119,7 @@ export async function tryAcquire(path: string): Promise<Lock | undefined> {
 	const nonce = randomBytes(6).toString("hex");
 	const temp = `${path}@${ownedName()}`;
 	try {
-		await writeTemp(temp, nonce);
+		await whenFull({ path, action: "lock the store" }, () => writeTemp(temp, nonce));
 		return (await linked(temp, path)) || (await takeOver(temp, path)) ? held(path, nonce) : undefined;
 	} finally {
 		await rm(temp, { force: true });
@@ -151,6 +151,11 @@ export async function acquire(path: string, options: AcquireOptions = {}): Promi
 			throw interrupted(path, error);
 		});
 	}
+}
+
+/** Whether a living process holds the lock, now. Writes nothing. */
+export async function isHeld(path: string): Promise<boolean> {
+	return (await readHolder(path))?.gone === false;
 }
 
 /** Remove the locks of dead holders, and what they left while locking, from a folder of locks. */

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -100,11 +100,38 @@ describe("doctor", () => {
 			state: "good",
 			found: `${home} (made by the first build)`,
 		});
+		expect(existsSync(join(folder, "a"))).toBe(false);
 		mkdirSync(home, { recursive: true });
 		expect(await rowOf("store", facts(), home)).toMatchObject({ found: `${home} (empty)` });
 		writeFileSync(join(home, "version"), "1\n");
 		expect(await rowOf("store", facts(), home)).toMatchObject({ found: `${home}, version 1` });
 		expect(await rowOf("damage", facts(), home)).toBeUndefined();
+	});
+
+	it.each([
+		["of a newer version", "99\n", "update nodebuild"],
+		["of a damaged version", "\u0000", "damaged"],
+		["without a version, but with other files", undefined, "empty"],
+	])("says that a store %s cannot be used", async (_what, version, advice) => {
+		const home = join(folder, "store");
+		mkdirSync(home);
+		writeFileSync(join(home, "other"), "");
+		if (version !== undefined) writeFileSync(join(home, "version"), version);
+		const row = await rowOf("store", facts(), home);
+		expect(row).toMatchObject({ state: "missing", advice: expect.stringContaining(advice) });
+		expect(row?.found).toContain(`the store ${home} cannot be used`);
+	});
+
+	it.each([
+		["below /proc", () => "/proc/nodebuild/store"],
+		["below a file", () => join(program("file", ""), "store")],
+		["with too long a name", () => join(folder, "x".repeat(300))],
+	])("says that a store cannot be made: %s", async (_what, place) => {
+		expect(await rowOf("store", facts(), place())).toMatchObject({
+			state: "missing",
+			found: expect.stringMatching(/^E[A-Z]+: /),
+			advice: expect.stringContaining("NODEBUILD_HOME"),
+		});
 	});
 
 	it("tells of damaged entries of the store", async () => {

@@ -108,6 +108,8 @@ export interface Setting {
 	readonly env?: Io["env"];
 	readonly signal?: AbortSignal;
 	readonly answers?: Partial<Backend>;
+	/** Instead of one that notes its calls. */
+	readonly backend?: Backend;
 	readonly terminal?: { readonly columns: number };
 }
 
@@ -123,7 +125,7 @@ export async function cli(args: readonly string[], setting: Setting = {}): Promi
 		signal: setting.signal ?? new AbortController().signal,
 		now: () => Date.parse("2026-01-03T00:00:00.000Z"),
 	};
-	const status = await runCli(args, io, backend);
+	const status = await runCli(args, io, setting.backend ?? backend);
 	const [first] = calls;
 	return {
 		status,

@@ -45,6 +45,51 @@ test.each([
 	});
 });
 
+test("a folder with somebody else's files does not become a store", async () => {
+	const home = await tempDir();
+	await writeFile(join(home, "letter.txt"), "dear");
+	for (const look of [false, true])
+		await expect(openStore(home, { look })).rejects.toMatchObject({
+			code: "STORE_INVALID",
+			message: expect.stringContaining("letter.txt"),
+			hint: expect.stringContaining("NODEBUILD_HOME"),
+		});
+	expect(await readdir(home)).toEqual(["letter.txt"]);
+});
+
+test("what a killed maker left becomes a store, on a disk of its own too", async () => {
+	const home = await tempDir();
+	for (const name of ["bases", "locks", "lost+found"]) await mkdir(join(home, name));
+	await using store = await openStore(home);
+	expect(await store.images.list()).toEqual([]);
+});
+
+test("a look at a store writes nothing: none, empty, full", async () => {
+	const home = join(await tempDir(), "store");
+	const look = async (): Promise<void> => {
+		await using store = await openStore(home, { look: true });
+		expect(await store.images.list()).toEqual([]);
+		expect(await store.bases.list()).toHaveLength((await readdir(home).catch(() => [])).length === 0 ? 0 : 1);
+		expect(await store.prune({ all: true, dryRun: true })).toMatchObject({ dryRun: true });
+		await expect(store.images.look("web")).rejects.toMatchObject({ code: "IMAGE_NOT_FOUND" });
+	};
+	await look();
+	await expect(stat(home)).rejects.toMatchObject({ code: "ENOENT" });
+	await mkdir(home);
+	await look();
+	expect(await readdir(home)).toEqual([]);
+	await openStore(home).then(async (store) => {
+		await addBase(store, "debian:12");
+		await store.close();
+	});
+	// Nothing can be locked here.
+	await rm(join(home, "locks"), { recursive: true });
+	await writeFile(join(home, "locks"), "");
+	const before = await readdir(home, { recursive: true });
+	await look();
+	expect(await readdir(home, { recursive: true })).toEqual(before);
+});
+
 test("layers are found by key, their disks read through the chain and cannot be written", async () => {
 	const home = await tempDir();
 	const store = await openStore(home);
