@@ -13,7 +13,8 @@ export async function check(
 	json: boolean,
 	{ io, backend, exitWith }: CommandContext,
 ): Promise<void> {
-	const report = await withProgress({ progress: "plain" }, io, ({ emit }) => backend.lint(optionsOf(emit)));
+	const progress = json ? "json" : "plain";
+	const report = await withProgress({ progress }, io, ({ emit }) => backend.lint(optionsOf(emit)));
 	if (json) printJson(io, lintJson(report));
 	else io.stdout.write(renderLint(report, wantsColor(io.stdout, io.env)));
 	if (report.warnings.length > 0) exitWith(EXIT_STATUS.LINT_FAILED);

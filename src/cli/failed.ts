@@ -4,6 +4,7 @@ import { EXIT_STATUS, NodebuildError } from "../errors.ts";
 import { storeFault } from "../layers/fault.ts";
 import { readEnvironment } from "../system/env.ts";
 import { type Io, wantsColor } from "./io.ts";
+import { errorLine } from "./render/error-json.ts";
 import { renderError } from "./render/error.ts";
 
 /** As of a process that SIGPIPE ended: 128 and the signal's number. */
@@ -25,27 +26,33 @@ export function outputLost(cause: Error): NodebuildError {
 	});
 }
 
-/** The exit status of an error, after showing it. */
-export function failed(error: unknown, io: Io): number {
-	// commander has said what there is to say, help and version included.
+/** The exit status of an error, after showing it: as text, or to a program as JSON. */
+export function failed(error: unknown, io: Io, json = false): number {
+	// commander has said what there is to say: help and version. Its errors are ours by now.
 	if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_STATUS.USAGE;
 	const reason: unknown = io.signal.aborted ? io.signal.reason : undefined;
 	if (reason instanceof ReaderGone) return BROKEN_PIPE;
 	// main.ts says it.
 	if (reason instanceof NodebuildError) return reason.exitStatus;
-	const debug = isDebugging(io);
-	if (io.signal.aborted && !debug) {
-		io.stderr.write("interrupted: what was finished is kept\n");
+	if (io.signal.aborted && !isDebugging(io)) {
+		if (json) return show(INTERRUPTION, io, json);
+		io.stderr.write(`${INTERRUPTION.message}\n`);
 		return EXIT_STATUS.INTERRUPTED;
 	}
-	const status = show(error, io);
+	const status = show(error, io, json);
 	return io.signal.aborted ? EXIT_STATUS.INTERRUPTED : status;
 }
 
+const INTERRUPTION = new NodebuildError({ code: "INTERRUPTED", message: "interrupted: what was finished is kept" });
+
 /** Say what went wrong, and go on: the exit status that it would end with. */
-export function show(thrown: unknown, io: Io): number {
+export function show(thrown: unknown, io: Io, json = false): number {
 	const error = understood(thrown, io);
-	io.stderr.write(renderError(error, { color: wantsColor(io.stderr, io.env), debug: isDebugging(io) }));
+	const debug = isDebugging(io);
+	const text = json
+		? errorLine(error, io.now(), debug)
+		: renderError(error, { color: wantsColor(io.stderr, io.env), debug });
+	io.stderr.write(text);
 	return error instanceof NodebuildError ? error.exitStatus : EXIT_STATUS.INTERNAL;
 }
 

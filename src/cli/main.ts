@@ -1,6 +1,7 @@
 /** The process: streams, signals, and the only place that ends it. */
 
 import type { NodebuildError } from "../errors.ts";
+import { wantsJson } from "./error-format.ts";
 import { failed, outputLost, ReaderGone, show } from "./failed.ts";
 import type { Io } from "./io.ts";
 import { modules } from "./modules.ts";
@@ -9,6 +10,8 @@ import { runCli } from "./program.ts";
 const INTERRUPTED = 130;
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
+const args = process.argv.slice(2);
+const json = wantsJson(args, process.env);
 const stopped = new AbortController();
 const io: Io = {
 	stdout: process.stdout,
@@ -27,7 +30,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 	stopped.abort(lost ?? new ReaderGone());
 });
 function end(status: number): never {
-	process.exit(lost === undefined ? status : show(lost, io));
+	process.exit(lost === undefined ? status : show(lost, io, json));
 }
 
 // Progress and errors that nobody can see change nothing of the result.
@@ -42,13 +45,13 @@ for (const signal of SIGNALS) {
 }
 
 // A defect somewhere in the background: what holds a machine must not wait for it for ever.
-process.on("uncaughtException", (error) => end(failed(error, io)));
+process.on("uncaughtException", (error) => end(failed(error, io, json)));
 
 /** What was written is in the hands of the system: into a pipe, that takes as long as its reader does. */
 function drained(stream: NodeJS.WriteStream): Promise<void> {
 	return new Promise((resolve) => stream.write("", () => resolve()));
 }
 
-const status = await runCli(process.argv.slice(2), io, modules);
+const status = await runCli(args, io, modules);
 await Promise.all([drained(process.stdout), drained(process.stderr)]);
 end(status);

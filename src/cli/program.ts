@@ -1,5 +1,5 @@
 /** The command line as a whole: commands in, exit status out. Nothing here ends the process. */
-import { Command } from "commander";
+import { Command, CommanderError } from "commander";
 import type { Backend } from "./backend.ts";
 import { addBases } from "./commands/bases.ts";
 import { addBuild } from "./commands/build.ts";
@@ -16,8 +16,10 @@ import { addTag } from "./commands/tag.ts";
 import { addVerify } from "./commands/verify.ts";
 import { addVersion, VERSION } from "./commands/version.ts";
 import type { CommandContext } from "./context.ts";
+import { wantsJson } from "./error-format.ts";
 import { failed } from "./failed.ts";
 import type { Io } from "./io.ts";
+import { usageError } from "./usage.ts";
 import { checkWords } from "./words.ts";
 
 const COMMANDS = [
@@ -45,10 +47,11 @@ export function createProgram(context: CommandContext): Command {
 		.version(`nodebuild ${VERSION}`, "-v, --version", "print the version")
 		.helpOption("-h, --help", "show help; after a command, that command's")
 		.enablePositionalOptions()
-		.showHelpAfterError('(see "nodebuild --help" and "nodebuild <command> --help")')
 		.configureOutput({
 			writeOut: (text) => void io.stdout.write(text),
 			writeErr: (text) => void io.stderr.write(text),
+			// It is thrown as well, and shown as every error is.
+			outputError: () => undefined,
 			getOutHelpWidth: () => io.stdout.columns ?? 100,
 			getErrHelpWidth: () => io.stderr.columns ?? 100,
 		})
@@ -67,11 +70,16 @@ export async function runCli(args: readonly string[], io: Io, backend: Backend):
 			status = wanted;
 		},
 	});
+	let running: Command | undefined;
+	program.hook("preAction", (_program, command) => {
+		running = command;
+	});
 	try {
 		checkWords(program, args, io.cwd);
 		await program.parseAsync([...args], { from: "user" });
 		return status;
 	} catch (error) {
-		return failed(error, io);
+		const wrong = error instanceof CommanderError && error.exitCode !== 0;
+		return failed(wrong ? usageError(error, program, args) : error, io, wantsJson(args, io.env, running));
 	}
 }

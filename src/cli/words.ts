@@ -30,7 +30,8 @@ function checkNames(command: Command, words: readonly string[], written: string)
 	checkNames(known ?? command, rest, `${written} ${word}`);
 }
 
-function findCommand(command: Command, word: string): Command | undefined {
+/** The command of a name or alias. */
+export function findCommand(command: Command, word: string): Command | undefined {
 	return command.commands.find((one) => one.name() === word || one.aliases().includes(word));
 }
 

@@ -99,7 +99,8 @@ function baseOptions(flags: Flags, io: Io, emit: BaseOptions["emit"]): BaseOptio
 }
 
 async function showBases(flags: Flags, { io, backend }: CommandContext): Promise<void> {
-	const rows = await withProgress({ progress: "plain" }, io, ({ emit }) => backend.bases(baseOptions(flags, io, emit)));
+	const progress = flags.json === true ? "json" : "plain";
+	const rows = await withProgress({ progress }, io, ({ emit }) => backend.bases(baseOptions(flags, io, emit)));
 	if (flags.json === true) return printJson(io, rows);
 	io.stdout.write(table(["BASE", "ARCH", "STORE", "ALIASES", "FROM"], rows.map(cells)));
 }

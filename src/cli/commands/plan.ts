@@ -22,7 +22,7 @@ export function addPlan(program: Command, { io, backend }: CommandContext): void
 	addNodefileOptions(command, io)
 		.option("--json", "print the whole plan as JSON")
 		.action(async (folder: string | undefined, flags: Flags) => {
-			const report = await withProgress({ progress: "plain" }, io, (renderer) =>
+			const report = await withProgress({ progress: flags.json === true ? "json" : "plain" }, io, (renderer) =>
 				backend.explain(nodefileOptions(flags, folder, io, renderer.emit)),
 			);
 			if (flags.json === true) printJson(io, report);

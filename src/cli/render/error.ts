@@ -8,6 +8,10 @@ export interface ErrorView {
 	readonly debug: boolean;
 }
 
+/** What to do about anything that is no NodebuildError. */
+export const DEFECT =
+	"this is a defect of nodebuild, not of your Nodefile; please report it\nwith the trace that NODEBUILD_DEBUG=1 shows";
+
 export type Paint = (code: string, text: string) => string;
 
 export function painter(color: boolean): Paint {
@@ -56,12 +60,13 @@ function hint(text: string, paint: Paint): string[] {
 
 function unexpected(error: unknown, view: ErrorView, paint: Paint): string[] {
 	const lines = [`${paint("1;31", "error[INTERNAL]")}: ${messageOf(error)}`];
-	lines.push(...hint("this is a defect of nodebuild, not of your Nodefile; please report it", paint));
-	if (!view.debug) lines.push("      with the trace that NODEBUILD_DEBUG=1 shows");
+	const [first = "", second = ""] = splitLines(DEFECT);
+	lines.push(...hint(view.debug ? first : `${first}\n${second}`, paint));
 	return lines;
 }
 
-function trace(error: unknown): string[] {
+/** Where the defect shows itself, and its causes, one text each. */
+export function trace(error: unknown): string[] {
 	const lines: string[] = [];
 	for (let at = error, depth = 0; at !== undefined && depth < 10; depth++) {
 		const text = at instanceof Error ? (at.stack ?? at.message) : String(at);

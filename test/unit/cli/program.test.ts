@@ -118,10 +118,13 @@ describe("what is mistyped", () => {
 		[["imags"], "did you mean nodebuild images?"],
 		[["frobnicate"], "nodebuild --help"],
 		[["imags", "--json"], "did you mean nodebuild images?"],
-		[["build", "--ouptut", "x"], "Did you mean --output?"],
+		[["build", "--ouptut", "x"], "error[USAGE]: unknown option '--ouptut'\nhint: did you mean --output?\n"],
 		[["-f", "Nodefile.worker", "--disk-size", "20GG"], "Did you mean 20G?"],
 		[["-f", "Nodefile.worker", "--progress", "fancy"], "Allowed choices are auto, tty, plain, json"],
 		[["-f", "Nodefile.worker", ".", "extra"], "too many arguments"],
+		[["-f", "Nodefile.worker", "--progress", "jsno"], "hint: did you mean json?"],
+		[["build", "--memory"], 'argument missing\nhint: see "nodebuild build --help"'],
+		[["bases", "build"], "missing required argument 'base'\nhint: see \"nodebuild bases build --help\""],
 		[["-f"], "argument missing"],
 		[["-f", "Nodefile.worker", "-o", "type=qcow3,dest=x"], "did you mean qcow2?"],
 		[["rmi"], "missing required argument"],
@@ -138,6 +141,7 @@ describe("what is mistyped", () => {
 	])("nodebuild %j ends with 2", async (args, said) => {
 		const outcome = await cli(args, { cwd });
 		expect(outcome.stderr).toContain(said);
+		expect(outcome.stderr).toMatch(/^error\[USAGE\]: |^\{.*"code":"USAGE"/);
 		expect(outcome.status).toBe(2);
 		expect(outcome.stdout).toBe("");
 		expect(outcome.calls).toEqual([]);
