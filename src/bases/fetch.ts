@@ -67,23 +67,31 @@ export async function fetchUrl(
 	const expected: Expectation[] = [];
 	if (pin !== undefined) expected.push({ pin, from: "the Nodefile" });
 	else {
-		const beside = await findBeside(url, name, options);
-		if (beside !== undefined) expected.push(beside);
-	}
-	if (expected.length === 0) {
-		options.emit({
-			type: "warning",
-			message: `no checksum lies beside ${url}, so its content is taken as it comes; pin it with #sha256=…`,
-			...(options.at === undefined ? {} : { at: options.at }),
-		});
+		const { found, silent } = await findBeside(url, name, options);
+		if (found === undefined) warnUnverified(url, name, silent, options);
+		else expected.push(found);
 	}
 	const architecture = architectureOf(options.platform);
 	return fetchImage({ url, name, ref: url, family: guessFamily(name), architecture, expected, signed: false }, options);
 }
 
+function warnUnverified(url: string, name: string, silent: readonly string[], options: ResolveOptions): void {
+	const why = silent.length === 0 ? `no checksum lies beside ${url}` : `${silent.join(", ")} does not list ${name}`;
+	options.emit({
+		type: "warning",
+		message: `${why}, so its content is taken as it comes; pin it with #sha256=…`,
+		...(options.at === undefined ? {} : { at: options.at }),
+	});
+}
+
 function fileName(url: string): string {
 	const path = new URL(url).pathname;
-	return decodeURIComponent(path.slice(path.lastIndexOf("/") + 1)) || "disk";
+	const encoded = path.slice(path.lastIndexOf("/") + 1);
+	try {
+		return decodeURIComponent(encoded) || "disk";
+	} catch {
+		return encoded;
+	}
 }
 
 function pinOfDigest(digest: string): Pin {

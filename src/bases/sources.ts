@@ -13,7 +13,7 @@ import { type Base, BOOTSTRAP } from "./types.ts";
 type NamedReference = Extract<BaseReference, { kind: "named" }>;
 
 /** Hosts that did not answer in this run: the next base does not wait for them again. */
-const unreachableHosts = new Map<string, string>();
+const unreachableHosts = new Map<string, HttpConnectionError>();
 
 function requireOnline(what: string, options: ResolveOptions): void {
 	if (!options.offline) return;
@@ -106,14 +106,12 @@ async function fetchReachable(
 	const address = imageAddress(source, entry, architectureOf(options.platform));
 	const host = address === undefined ? undefined : new URL(address).host;
 	const known = host === undefined ? undefined : unreachableHosts.get(host);
-	if (known !== undefined && address !== undefined) {
-		throw new HttpConnectionError(address, Object.assign(new Error(known), { code: known }));
-	}
+	if (known !== undefined) throw known;
 	try {
 		return await fetchNamed(reference, source, patient, options);
 	} catch (error) {
 		if (error instanceof HttpConnectionError && host !== undefined && error.code !== undefined) {
-			unreachableHosts.set(host, error.code);
+			unreachableHosts.set(host, error);
 		}
 		throw error;
 	}

@@ -2,7 +2,7 @@
 import type { ChecksumFile, Signature } from "../plan/base-map.ts";
 import { checksumCandidates, findChecksum } from "./checksums.ts";
 import { checkSignature } from "./gpg.ts";
-import { getBytes, getText, HttpConnectionError, type HttpOptions } from "../net/http.ts";
+import { getBytes, HttpConnectionError, type HttpOptions } from "../net/http.ts";
 import { located, type ResolveOptions } from "./options.ts";
 import type { Pin } from "./resolve.ts";
 import { DEFAULT_RETRY, pause } from "../net/retry.ts";
@@ -52,7 +52,7 @@ export async function fetchChecksum(
 	return { expectation: { pin, from: url }, signed };
 }
 
-/** With another source to turn to, one failure is enough; without, it is tried again. */
+/** With another source to turn to, one failed connection is enough; without, and of a server in trouble, it is tried again. */
 async function getPatiently(url: string, patient: boolean, options: ResolveOptions): Promise<Buffer | undefined> {
 	const retry = options.retry ?? DEFAULT_RETRY;
 	for (let failures = 1; ; failures++) {
@@ -60,7 +60,7 @@ async function getPatiently(url: string, patient: boolean, options: ResolveOptio
 			return await getBytes(url, httpOptions(options));
 		} catch (error) {
 			if (!(error instanceof HttpConnectionError) || error.isHopeless) throw error;
-			if (!patient || failures > Math.min(2, retry.retries)) throw error;
+			if (!(patient || error.isTrouble) || failures > Math.min(2, retry.retries)) throw error;
 			await retry.sleep(pause(failures, retry), options.signal);
 		}
 	}
@@ -106,12 +106,21 @@ function unreached(error: unknown): undefined {
 	throw error;
 }
 
+export interface Beside {
+	readonly found?: Expectation;
+	/** Checksum files that are there, but do not list the image. */
+	readonly silent: readonly string[];
+}
+
 /** The first checksum file beside an image that lists it. */
-export async function findBeside(url: string, name: string, options: ResolveOptions): Promise<Expectation | undefined> {
+export async function findBeside(url: string, name: string, options: ResolveOptions): Promise<Beside> {
+	const silent: string[] = [];
 	for (const candidate of checksumCandidates(url)) {
-		const text = await getText(candidate.url, httpOptions(options));
-		const pin = text === undefined ? undefined : findChecksum(text, name, candidate.algorithm);
-		if (pin !== undefined) return { pin, from: candidate.url };
+		const content = await getPatiently(candidate.url, true, options);
+		if (content === undefined) continue;
+		const pin = findChecksum(content.toString("utf8"), name, candidate.algorithm);
+		if (pin !== undefined) return { found: { pin, from: candidate.url }, silent };
+		silent.push(candidate.url);
 	}
-	return undefined;
+	return { silent };
 }

@@ -3,7 +3,8 @@ import { type FileHandle, open, readFile, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { NodebuildError } from "../errors.ts";
 import { fsyncFile, isErrno, makeFolder, whenFull, writeFileAtomic } from "../system/files.ts";
-import { get, HttpConnectionError, type HttpOptions, type HttpResponse } from "./http.ts";
+import { get, HttpConnectionError, type HttpOptions, type HttpResponse, statusProblem, wayTo } from "./http.ts";
+import type { Way } from "./http-error.ts";
 import { DEFAULT_RETRY, pause, type RetryPolicy } from "./retry.ts";
 
 export interface DownloadOptions {
@@ -79,21 +80,21 @@ async function attempt(url: string, file: string, options: DownloadOptions): Pro
 		await rm(file, { force: true });
 		throw new HttpConnectionError(url, new Error("the server has less than what was fetched before"));
 	}
-	const start = checkStatus(response, url, have);
+	const start = checkStatus(response, url, have, wayTo(new URL(url), options.http));
 	const total = totalOf(response, start);
 	await writeFileAtomic(sidecarOf(file), JSON.stringify(sidecar(url, response, total)));
 	await receive(response, file, start, total, options);
 }
 
 /** The offset at which the answer's body begins. */
-function checkStatus(response: HttpResponse, url: string, have: number): number {
+function checkStatus(response: HttpResponse, url: string, have: number, way: Way): number {
 	const { status } = response;
 	if (status === 200) return 0;
 	if (status === 206 && Number(/^bytes (\d+)-/.exec(response.headers["content-range"] ?? "")?.[1]) === have)
 		return have;
 	response.body.destroy();
 	if (status === 206 || status >= 500 || status === 408 || status === 429) {
-		throw new HttpConnectionError(url, new Error(`status ${status}`));
+		throw new HttpConnectionError(url, statusProblem(status), way);
 	}
 	throw new NodebuildError({
 		code: "BASE_UNAVAILABLE",

@@ -1,22 +1,49 @@
 /** Failures of a connection, told apart from answers that are no good. */
 
+/** An answer with which nothing can be done, in words for people; `again`: it may be another one in a while. */
+export class HttpProblem extends Error {
+	override readonly name = "HttpProblem";
+	readonly again: boolean;
+
+	constructor(message: string, { again }: { readonly again: boolean }) {
+		super(message);
+		this.again = again;
+	}
+}
+
+/** A server in trouble: it may be well in a while. */
+export function statusProblem(status: number): HttpProblem {
+	return new HttpProblem(`the server answers with status ${status}`, { again: true });
+}
+
+/** What an address was asked through. */
+export interface Way {
+	/** The proxy, without its password. */
+	readonly proxy?: string;
+}
+
 /** The connection failed or broke: worth another try, or another source. */
 export class HttpConnectionError extends Error {
 	override readonly name = "HttpConnectionError";
 	readonly url: string;
 	/** The system's code, as ENOTFOUND or ECONNREFUSED; ETIMEDOUT for our own limits. */
 	readonly code: string | undefined;
+	/** A name that does not exist, a port that nobody listens on, or a refusal will not get better within seconds. */
+	readonly isHopeless: boolean;
+	/** A server or a proxy answered, but was in trouble. */
+	readonly isTrouble: boolean;
 
-	constructor(url: string, cause: unknown) {
+	constructor(url: string, cause: unknown, { proxy }: Way = {}) {
 		const code = codeOf(cause);
-		super(`${describe(code)} (${new URL(url).host})`, { cause });
+		const through = proxy === undefined ? "" : `, through the proxy ${proxy}`;
+		super(`${cause instanceof HttpProblem ? cause.message : describe(code)} (${new URL(url).host}${through})`, {
+			cause,
+		});
 		this.url = url;
 		this.code = code;
-	}
-
-	/** A name that does not exist or a port that nobody listens on will not get better within seconds. */
-	get isHopeless(): boolean {
-		return this.code === "ENOTFOUND" || this.code === "ECONNREFUSED";
+		this.isHopeless =
+			cause instanceof HttpProblem ? !cause.again : this.code === "ENOTFOUND" || this.code === "ECONNREFUSED";
+		this.isTrouble = cause instanceof HttpProblem && cause.again;
 	}
 }
 

@@ -6,10 +6,11 @@ import { type ClientRequest, request as httpRequest, type IncomingMessage } from
 import { request as httpsRequest } from "node:https";
 import type { Socket } from "node:net";
 import { connect as tlsConnect } from "node:tls";
-import { HttpConnectionError } from "./http-error.ts";
+import { NodebuildError } from "../errors.ts";
+import { HttpConnectionError, HttpProblem, statusProblem, type Way } from "./http-error.ts";
 import { type ProxySettings, proxyAuthorization, proxyFor } from "./proxy.ts";
 
-export { HttpConnectionError } from "./http-error.ts";
+export { HttpConnectionError, statusProblem } from "./http-error.ts";
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 const MAX_REDIRECTS = 10;
@@ -49,13 +50,25 @@ export async function get(url: string, options: HttpOptions): Promise<HttpRespon
 		const { location } = response.headers;
 		if (!REDIRECTS.has(response.statusCode ?? 0) || location === undefined) return answer(response, address, options);
 		response.destroy();
-		if (hop === MAX_REDIRECTS) throw new HttpConnectionError(url, new Error(`more than ${MAX_REDIRECTS} redirects`));
-		const next = new URL(location, address);
+		const next = nextAddress(location, address);
+		if (hop === MAX_REDIRECTS) throw tooManyRedirects(url, next);
 		if (address.protocol === "https:" && next.protocol !== "https:" && options.allowDowngrade !== true) {
-			throw new HttpConnectionError(url, new Error(`redirected from https to ${next.href}`));
+			throw new HttpConnectionError(url, new HttpProblem(`it redirects from https to ${next.href}`, { again: false }));
 		}
 		address = next;
 	}
+}
+
+/** @throws HttpConnectionError for what is no address of http. */
+function nextAddress(location: string, address: URL): URL {
+	const next = URL.canParse(location, address.href) ? new URL(location, address) : undefined;
+	if (next?.protocol === "http:" || next?.protocol === "https:") return next;
+	throw new HttpConnectionError(address.href, new HttpProblem(`it redirects to ${location}`, { again: false }));
+}
+
+function tooManyRedirects(url: string, next: URL): HttpConnectionError {
+	const message = `it redirects for ever: ${MAX_REDIRECTS} times, and then to ${next.href}`;
+	return new HttpConnectionError(url, new HttpProblem(message, { again: false }));
 }
 
 function answer(response: IncomingMessage, url: URL, options: HttpOptions): HttpResponse {
@@ -80,7 +93,8 @@ async function once(url: URL, options: HttpOptions): Promise<IncomingMessage> {
 		return await head(request, signal);
 	} catch (error) {
 		options.signal?.throwIfAborted();
-		throw new HttpConnectionError(url.href, limit.aborted ? timedOut("no answer") : error);
+		if (error instanceof NodebuildError) throw error;
+		throw new HttpConnectionError(url.href, limit.aborted ? timedOut("no answer") : error, wayTo(url, options));
 	}
 }
 
@@ -129,6 +143,18 @@ function request(proxy: URL, options: Parameters<typeof httpRequest>[1] & object
 	return proxy.protocol === "https:" ? httpsRequest(proxy, options) : httpRequest(proxy, options);
 }
 
+/** For messages: an address may fail because of its proxy. */
+export function wayTo(url: URL, options: Pick<HttpOptions, "proxy">): Way {
+	const proxy = proxyFor(url, options.proxy);
+	return proxy === undefined ? {} : { proxy: proxy.host };
+}
+
+/** What a proxy says to CONNECT instead of connecting. */
+function refusal(status = 0): HttpProblem {
+	const why = status === 407 ? "asks for a user and a password" : `refuses to connect, with status ${status}`;
+	return new HttpProblem(`the proxy ${why}`, { again: status >= 500 });
+}
+
 /** A socket to `target` through the proxy's CONNECT method (RFC 9110, section 9.3.6). */
 function connectThrough(proxy: URL, target: URL, signal: AbortSignal): Promise<Socket> {
 	const authority = `${target.hostname}:${target.port === "" ? 443 : target.port}`;
@@ -138,11 +164,11 @@ function connectThrough(proxy: URL, target: URL, signal: AbortSignal): Promise<S
 		connecting.once("connect", (response, socket) => {
 			if (response.statusCode === 200) return resolve(socket);
 			socket.destroy();
-			reject(new Error(`the proxy ${proxy.host} refused to connect to ${authority}: ${response.statusCode}`));
+			reject(refusal(response.statusCode));
 		});
 		connecting.once("response", (response) => {
 			response.destroy();
-			reject(new Error(`the proxy ${proxy.host} answered ${response.statusCode} to CONNECT ${authority}`));
+			reject(refusal(response.statusCode));
 		});
 		connecting.once("error", reject);
 		connecting.end();
@@ -160,7 +186,7 @@ export async function getBytes(url: string, options: HttpOptions, limit = 4 << 2
 	if (response.status !== 200) {
 		response.body.destroy();
 		if (response.status >= 500 || response.status === 429) {
-			throw new HttpConnectionError(url, new Error(`status ${response.status}`));
+			throw new HttpConnectionError(url, statusProblem(response.status), wayTo(new URL(url), options));
 		}
 		return undefined;
 	}
@@ -175,7 +201,7 @@ export async function getBytes(url: string, options: HttpOptions, limit = 4 << 2
 		}
 	} catch (error) {
 		options.signal?.throwIfAborted();
-		throw new HttpConnectionError(url, error);
+		throw new HttpConnectionError(url, error, wayTo(new URL(url), options));
 	}
 	return Buffer.concat(chunks);
 }

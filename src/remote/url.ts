@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import { archiveKind, digestSources, type ResolvedCopy } from "../context/index.ts";
 import type { Digest } from "../digest.ts";
 import { messageOf, NodebuildError } from "../errors.ts";
-import { get, HttpConnectionError, type HttpResponse } from "../net/http.ts";
+import { get, HttpConnectionError, type HttpResponse, statusProblem, wayTo } from "../net/http.ts";
 import { DEFAULT_RETRY, pause } from "../net/retry.ts";
 import { basePath } from "../plan/paths.ts";
 import type { CopyOrigin } from "../plan/types.ts";
@@ -123,8 +123,9 @@ async function request(origin: UrlOrigin, known: Known | undefined, options: Rem
 			});
 			if ((response.status >= 200 && response.status < 300) || response.status === 304) return response;
 			response.body.destroy();
-			if (response.status < 500 && response.status !== 429) throw unavailable(url, `status ${response.status}`);
-			throw new HttpConnectionError(url, new Error(`status ${response.status}`));
+			if (response.status < 500 && response.status !== 429)
+				throw unavailable(url, `the server answers with status ${response.status}`);
+			throw new HttpConnectionError(url, statusProblem(response.status), wayTo(new URL(url), options));
 		} catch (error) {
 			if (!(error instanceof HttpConnectionError)) throw error;
 			if (error.isHopeless || failures > retry.retries) throw unavailable(url, error.message, error);
@@ -160,7 +161,7 @@ async function receive(response: HttpResponse, { url }: UrlOrigin, options: Remo
 			await handle.close();
 		}
 	});
-	if (current < total) throw unavailable(url, `${current} of ${total} bytes`);
+	if (current < total) throw unavailable(url, `only ${current} of ${total} bytes came`);
 	await fsyncFile(temporary);
 	const digest: Digest = `sha256:${hash.digest("hex")}`;
 	const file = placeOf(options, "file", digest);
@@ -183,7 +184,7 @@ function checked(origin: UrlOrigin, fetched: Fetched): Fetched {
 function unavailable(url: string, got: string, cause?: unknown): NodebuildError {
 	return new NodebuildError({
 		code: "SOURCE_UNAVAILABLE",
-		message: `expected ${redacted(url)} to give a file, got ${got}`,
+		message: `expected ${redacted(url)} to give a file: ${got}`,
 		hint: "try the address with curl; a proxy is taken from https_proxy and http_proxy; --offline uses what was fetched before",
 		cause,
 	});

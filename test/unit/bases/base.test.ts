@@ -139,6 +139,23 @@ describe("FROM a known name", () => {
 		expect(await hint(resolveBase("test:1", { ...how, at, platform: "linux/arm64" }))).toContain("--platform");
 	});
 
+	test("a checksum file in trouble is asked for again, though there is another source", async () => {
+		const { data } = await disk("qcow2");
+		const content = files({ "/disk-x86.qcow2": data, "/SUMS": `${hash(data)}  disk-x86.qcow2\n` });
+		let failures = 2;
+		const { url } = await site((request, response) => {
+			if (failures-- > 0) return void response.writeHead(503).end();
+			content(request, response);
+		});
+		const map = await mapOf(url, { checksum: { url: `${url}/SUMS`, algorithm: "sha256" } });
+		const entry = map.bases["test:1"];
+		if (entry === undefined) throw new Error("the map changed");
+		const twice = { ...map, bases: { "test:1": { ...entry, sources: [...entry.sources, ...entry.sources] } } };
+		const how = await options(await temporaryStore(), { map: twice });
+		expect(await resolveBase("test:1", how)).toMatchObject({ verified: "sha256" });
+		expect(how.slept).toHaveLength(2);
+	});
+
 	test("without a cloud image the packages are next, and say why in one line", async () => {
 		const store = await temporaryStore();
 		const map = await mapOf("http://127.0.0.1:1");
@@ -262,6 +279,36 @@ describe("FROM an address", () => {
 		const { url } = await site(files({ "/a/disk.qcow2": data, [`/a/${name}`]: `${hash(data)} *disk.qcow2\n` }));
 		const base = await resolveBase(`${url}/a/disk.qcow2`, await options(await temporaryStore()));
 		expect(base).toMatchObject({ ref: `${url}/a/disk.qcow2`, verified: "sha256" });
+	});
+
+	test("a checksum file that does not list it is not called absent", async () => {
+		const { data } = await disk("qcow2");
+		const content = { "/a/disk.qcow2": data, "/a/SHA256SUMS": `${"0".repeat(64)}  other.qcow2\n` };
+		const { url } = await site(files(content));
+		const how = await options(await temporaryStore());
+		await resolveBase(`${url}/a/disk.qcow2`, how);
+		expect(how.events).toContainEqual({
+			type: "warning",
+			message: expect.stringContaining(`${url}/a/SHA256SUMS does not list disk.qcow2`),
+		});
+	});
+
+	test("a server that is in trouble for a moment is asked again, and its status said in the end", async () => {
+		const { data } = await disk("qcow2");
+		const content = files({ "/disk.qcow2": data, "/SHA256SUMS": `${hash(data)}  disk.qcow2\n` });
+		let failures = 2;
+		const { url } = await site((request, response) => {
+			if (failures-- > 0) return void response.writeHead(503).end();
+			content(request, response);
+		});
+		const how = await options(await temporaryStore());
+		expect(await resolveBase(`${url}/disk.qcow2`, how)).toMatchObject({ verified: "sha256" });
+		expect(how.slept).toHaveLength(2);
+		failures = Number.POSITIVE_INFINITY;
+		await expect(resolveBase(`${url}/other.qcow2`, how)).rejects.toMatchObject({
+			code: "BASE_UNAVAILABLE",
+			message: expect.stringContaining("the server answers with status 503"),
+		});
 	});
 
 	test("warns when none is there, obeys a pin, and names both digests against it", async () => {

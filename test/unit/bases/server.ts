@@ -111,6 +111,15 @@ export async function proxy(target: string): Promise<Proxy> {
 	return { url: `http://${await listen(server)}`, seen, authorizations };
 }
 
+/** A proxy that connects to nobody. */
+export async function refusingProxy(status: number): Promise<{ readonly url: string }> {
+	const server = createServer();
+	server.on("connect", (_incoming: IncomingMessage, socket: Socket) => {
+		socket.end(`HTTP/1.1 ${status} No\r\n\r\n`);
+	});
+	return { url: `http://${await listen(server)}` };
+}
+
 /** Options for resolveBase that never wait and never boot, and what was said. */
 export async function options(
 	store: Store,

@@ -8,7 +8,7 @@ import { build } from "esbuild";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { get, getText, type HttpOptions } from "../../../src/net/http.ts";
 import { proxyFor } from "../../../src/net/proxy.ts";
-import { files, proxy, site, temporaryFolder } from "../bases/server.ts";
+import { files, proxy, refusingProxy, site, temporaryFolder } from "../bases/server.ts";
 
 const plain: HttpOptions = { proxy: {}, connectTimeout: 2000, idleTimeout: 2000 };
 
@@ -46,7 +46,11 @@ describe("get", () => {
 		const { url, requests } = await site((_request, response) => {
 			response.writeHead(302, { location: "/again" }).end();
 		});
-		await expect(get(url, plain)).rejects.toMatchObject({ name: "HttpConnectionError" });
+		await expect(get(url, plain)).rejects.toMatchObject({
+			name: "HttpConnectionError",
+			message: expect.stringMatching(/^it redirects for ever: 10 times, and then to http:.*\/again \(127/),
+			isHopeless: true,
+		});
 		expect(requests.length).toBe(11);
 	});
 
@@ -64,7 +68,11 @@ describe("get", () => {
 			response.writeHead(request.url === "/sick" ? 502 : 404).end();
 		});
 		expect(await getText(`${url}/none`, plain)).toBeUndefined();
-		await expect(getText(`${url}/sick`, plain)).rejects.toMatchObject({ name: "HttpConnectionError" });
+		await expect(getText(`${url}/sick`, plain)).rejects.toMatchObject({
+			name: "HttpConnectionError",
+			message: `the server answers with status 502 (${new URL(url).host})`,
+			isHopeless: false,
+		});
 	});
 });
 
@@ -105,7 +113,43 @@ describe("proxies", () => {
 		const { url } = await site((_request, response) => void response.writeHead(403).end());
 		await expect(getText("https://vendor.example/x", { ...plain, proxy: { https: url } })).rejects.toMatchObject({
 			name: "HttpConnectionError",
+			message: `the connection was cut (vendor.example, through the proxy ${new URL(url).host})`,
 		});
+	});
+
+	test.each([
+		[403, "the proxy refuses to connect, with status 403", true],
+		[407, "the proxy asks for a user and a password", true],
+		[503, "the proxy refuses to connect, with status 503", false],
+	])("that answer %s say so", async (status, words, isHopeless) => {
+		const { url } = await refusingProxy(status);
+		await expect(getText("https://vendor.example/x", { ...plain, proxy: { https: url } })).rejects.toMatchObject({
+			message: `${words} (vendor.example, through the proxy ${new URL(url).host})`,
+			isHopeless,
+		});
+	});
+
+	test.each(["http", "https"] as const)("that nobody listens on are named: %s", async (scheme) => {
+		const settings = { [scheme]: "http://me:secret@127.0.0.1:1" };
+		await expect(getText(`${scheme}://vendor.example/x`, { ...plain, proxy: settings })).rejects.toMatchObject({
+			code: "ECONNREFUSED",
+			message: "the connection was refused (vendor.example, through the proxy 127.0.0.1:1)",
+		});
+	});
+
+	test.each([
+		["socks5h://me:secret@127.0.0.1:1080", "SOCKS proxies are not supported"],
+		["http://", "set it to http://HOST:PORT"],
+		["ftp://proxy.example", "set it to http://HOST:PORT"],
+	])("of another kind are refused: %s", async (https, hint) => {
+		const asked = getText("https://vendor.example/x", { ...plain, proxy: { https } });
+		const error = await asked.catch((thrown: unknown) => thrown);
+		expect(error).toMatchObject({
+			code: "USAGE",
+			message: expect.stringContaining("https_proxy"),
+			hint: expect.stringContaining(hint),
+		});
+		expect(String(error)).not.toContain("secret");
 	});
 
 	test.each([

@@ -69,6 +69,15 @@ describe("ADD of an address", () => {
 		expect(requests.length).toBe(1);
 	});
 
+	test("of a server in trouble is asked for again, and its status said in the end", async () => {
+		const { url, requests } = await site((_request, response) => void response.writeHead(503).end());
+		await expect(copyOfUrl({ kind: "url", url: `${url}/f` }, await options())).rejects.toMatchObject({
+			code: "SOURCE_UNAVAILABLE",
+			message: expect.stringContaining(": the server answers with status 503"),
+		});
+		expect(requests.length).toBe(3);
+	});
+
 	test("goes through the proxy", async () => {
 		const { url } = await fileSite({ text: "hello" });
 		const way = await proxy(url);
