@@ -65,6 +65,8 @@ export interface NodebuildErrorInit {
 	/** What to do next, one or a few lines. */
 	readonly hint?: string;
 	readonly at?: SourceLocation;
+	/** The words at fault, as they may stand at the place, for where the place is not known yet. */
+	readonly part?: string;
 	/** Further lines shown under the message: last output, console tail, both digests. */
 	readonly details?: readonly string[];
 	readonly cause?: unknown;
@@ -75,6 +77,7 @@ export class NodebuildError extends Error {
 	readonly code: ErrorCode;
 	readonly hint: string | undefined;
 	readonly at: SourceLocation | undefined;
+	readonly part: string | undefined;
 	readonly details: readonly string[];
 
 	constructor(init: NodebuildErrorInit) {
@@ -82,6 +85,7 @@ export class NodebuildError extends Error {
 		this.code = init.code;
 		this.hint = init.hint;
 		this.at = init.at;
+		this.part = init.part;
 		this.details = init.details ?? [];
 	}
 
@@ -89,18 +93,49 @@ export class NodebuildError extends Error {
 		return EXIT_STATUS[this.code];
 	}
 
-	/** The same error, said to have happened at a place, unless it knows a place already. */
+	/** The same error, said to have happened at a place, or at the words at fault there, unless it knows a place already. */
 	located(at: SourceLocation): NodebuildError {
-		if (this.at !== undefined) return this;
+		return this.at === undefined ? this.#with({ at: partOf(at, this.part) }) : this;
+	}
+
+	/** The same error, said to be about some words, unless it knows words or a place already. */
+	about(part: string): NodebuildError {
+		return this.at === undefined && this.part === undefined ? this.#with({ part }) : this;
+	}
+
+	#with(more: Pick<NodebuildErrorInit, "at" | "part">): NodebuildError {
+		const { code, message, hint, part, details } = this;
 		return new NodebuildError({
-			code: this.code,
-			message: this.message,
-			...(this.hint === undefined ? {} : { hint: this.hint }),
-			details: this.details,
-			at,
+			code,
+			message,
+			...(hint === undefined ? {} : { hint }),
+			...(part === undefined ? {} : { part }),
+			details,
 			cause: this.cause ?? this,
+			...more,
 		});
 	}
+}
+
+/** The place of some words within a place, as words of their own rather than inside of another; else the place itself. */
+export function partOf(at: SourceLocation, part: string | undefined): SourceLocation {
+	if (part === undefined || part === "") return at;
+	const start = at.column - 1;
+	const within = at.text.slice(start, start + (at.length ?? at.text.length));
+	const index = wordIndex(within, part);
+	return index < 0 ? at : { ...at, column: at.column + index, length: part.length };
+}
+
+/** What may stand beside words: blanks, quotes, and what holds lists together. */
+const BEFORE = /[\s"'=,[]$/;
+const AFTER = /^[\s"'=,\]]/;
+
+function wordIndex(text: string, part: string): number {
+	for (let index = text.indexOf(part); index >= 0; index = text.indexOf(part, index + 1)) {
+		const [before, after] = [text.slice(0, index), text.slice(index + part.length)];
+		if ((before === "" || BEFORE.test(before)) && (after === "" || AFTER.test(after))) return index;
+	}
+	return text.indexOf(part);
 }
 
 /** Whatever was caught, as text for a person; never a stack trace. */

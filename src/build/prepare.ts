@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { PREPARE_VERSION } from "../machine/prepare-version.ts";
 import type { ResolvedCopy } from "../context/index.ts";
 import { type Digest, digestOf } from "../digest.ts";
-import { messageOf, NodebuildError, type SourceLocation } from "../errors.ts";
+import { messageOf, NodebuildError, partOf, type SourceLocation } from "../errors.ts";
 import { SEAL_VERSION } from "../image/seal.ts";
 import { parseNodefile } from "../instructions/index.ts";
 import type { Store } from "../layers/store.ts";
@@ -110,9 +110,11 @@ export async function prepare(options: BuildOptions, store: Store, resolveRoot: 
 			const disks: Digest[] = [];
 			for (const origin of request.origins) {
 				if (origin.kind !== "image") continue;
-				const { planned, ...root } = await resolveRoot(origin.ref, at, option, lack).catch((error: unknown) => {
-					throw orStage(error, origin.ref, nodefile);
-				});
+				const { planned, ...root } = await resolveRoot(origin.ref, partOf(at, origin.ref), option, lack).catch(
+					(error: unknown) => {
+						throw orStage(error, origin.ref, nodefile);
+					},
+				);
 				roots.set(origin.ref, root);
 				disks.push(planned.digest);
 			}

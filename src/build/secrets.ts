@@ -34,6 +34,7 @@ export function missing({ type, id }: PlannedMount): NodebuildError {
 		hint: secret
 			? `--secret id=${id},src=FILE, or --secret id=${id},env=NAME`
 			: `--ssh ${id}, or --ssh ${id}=SOCKET|KEY`,
+		part: `id=${id}`,
 	});
 }
 

@@ -28,7 +28,10 @@ export async function findSources(
 	const found: FoundSource[] = [];
 	const unmatched: string[] = [];
 	for (const path of query.paths) {
-		const sources = query.parents ? await findParents(finder, path, exclude) : await findSource(finder, path, exclude);
+		const finding = query.parents ? findParents(finder, path, exclude) : findSource(finder, path, exclude);
+		const sources = await finding.catch((error: unknown) => {
+			throw error instanceof NodebuildError ? error.about(path) : error;
+		});
 		if (sources.length === 0) unmatched.push(path);
 		found.push(...sources);
 	}

@@ -1,7 +1,7 @@
 /** From one node to one instruction: the table, and the place where errors get their range. */
 import { NodebuildError } from "../errors.ts";
 import { isKeyword } from "../nodefile/arguments.ts";
-import { locate, rangeOfText, type Source } from "../nodefile/locate.ts";
+import { locate, rangeOfWord, type Source } from "../nodefile/locate.ts";
 import { nearest } from "../nodefile/suggest.ts";
 import type { InstructionNode, Range } from "../nodefile/types.ts";
 import { add } from "./add.ts";
@@ -84,6 +84,7 @@ export function fromFault(fault: Fault, syntax?: string): NodebuildError {
 		code: fault.code,
 		message: fault.message,
 		...(hint === undefined ? {} : { hint }),
+		...(fault.part === undefined ? {} : { part: fault.part }),
 		cause: fault.cause,
 	});
 }
@@ -92,7 +93,7 @@ function rangeOf(fault: Fault, node: InstructionNode, source: Source): Range {
 	if (fault.part === undefined) return node.range;
 	const argument = node.args.indexOf(fault.part);
 	const range = argument < 0 ? undefined : node.argRanges[argument];
-	return range ?? rangeOfText(source, node.range, fault.part) ?? node.range;
+	return range ?? rangeOfWord(source, node.range, fault.part) ?? node.range;
 }
 
 function unknownInstruction(node: InstructionNode): Fault {

@@ -1,5 +1,5 @@
 /** Ranges of the text, and how they are shown to people. */
-import type { SourceLocation } from "../errors.ts";
+import { partOf, type SourceLocation } from "../errors.ts";
 import { trimStart } from "./space.ts";
 import type { Range } from "./types.ts";
 
@@ -62,4 +62,15 @@ export function rangeOfText(
 		return { startLine: line, startColumn: column, endLine: line, endColumn: column + part.length };
 	}
 	return undefined;
+}
+
+/** The same, on the first line that has it, and as words of their own where they stand so. */
+export function rangeOfWord(source: Source, within: Range, part: string): Range | undefined {
+	const found = rangeOfText(source, within, part);
+	if (found === undefined) return undefined;
+	const { startLine } = found;
+	const text = lineText(source.text, startLine);
+	const start = startLine === within.startLine ? within.startColumn : 0;
+	const { column } = partOf({ file: source.file, line: startLine, column: start + 1, text }, part);
+	return { startLine, startColumn: column - 1, endLine: startLine, endColumn: column - 1 + part.length };
 }

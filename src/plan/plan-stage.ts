@@ -1,7 +1,8 @@
 /** One stage, instruction by instruction: states, effects, keys. */
 import { type Digest, digestOf } from "../digest.ts";
-import { NodebuildError } from "../errors.ts";
+import { NodebuildError, type SourceLocation } from "../errors.ts";
 import type { StageInstruction } from "../instructions/types.ts";
+import { locate, rangeOfWord } from "../nodefile/locate.ts";
 import { contentDigest } from "./content.ts";
 import type { PlanInput, PlanResolvers } from "./input.ts";
 import { baseKey, scratchKey, stepKey } from "./keys.ts";
@@ -76,8 +77,15 @@ async function lowerAt(instruction: StageInstruction, context: LowerContext): Pr
 	try {
 		return await lower(instruction, context);
 	} catch (error) {
-		throw error instanceof NodebuildError ? error.located(context.at) : error;
+		throw error instanceof NodebuildError ? error.located(placeOf(error, instruction, context)) : error;
 	}
+}
+
+/** The words at fault, on whichever line of the instruction they stand; a trigger of the base stands elsewhere. */
+function placeOf({ part }: NodebuildError, { node }: StageInstruction, { at, input }: LowerContext): SourceLocation {
+	if (part === undefined || node.range.startLine !== at.line) return at;
+	const range = rangeOfWord(input.source, node.range, part);
+	return range === undefined ? at : locate(input.source, range);
 }
 
 interface Start {

@@ -79,9 +79,9 @@ async function resolveStage(node: StageNode, input: PlanInput, graph: Graph, ask
 
 async function askBase(ref: string, node: StageNode, ask: Base): Promise<PlannedBase> {
 	try {
-		return await ask(ref, node.platform, node.at);
+		return await ask(ref, node.platform, node.baseAt);
 	} catch (error) {
-		throw error instanceof NodebuildError ? error.located(node.at) : error;
+		throw error instanceof NodebuildError ? error.located(node.baseAt) : error;
 	}
 }
 

@@ -1,5 +1,5 @@
 /** `--from` of COPY and `from` of mounts: a stage, a named context, or an image. */
-import { NodebuildError, type SourceLocation } from "../errors.ts";
+import { NodebuildError, partOf, type SourceLocation } from "../errors.ts";
 import type { CopyInstruction, MountSpec, RunInstruction } from "../instructions/types.ts";
 import { processWord } from "../nodefile/words.ts";
 import type { PlanInput } from "./input.ts";
@@ -24,7 +24,7 @@ export function copySource(copy: CopyInstruction, scope: SourceScope): Source | 
 	throw new NodebuildError({
 		code: "NODEFILE_INVALID",
 		message: `expected --from to be the number of a stage, 0 to ${count - 1}, got ${from}`,
-		at: scope.at,
+		at: partOf(scope.at, `--from=${from}`),
 	});
 }
 
@@ -64,7 +64,7 @@ function refuseVariables(from: string, at: SourceLocation): void {
 		code: "NODEFILE_INVALID",
 		message: `expected --from to be a stage, a named context or an image without variables, got "${from}"`,
 		hint: "Define a stage with FROM, which takes variables declared by ARG before the first FROM, and copy from it.",
-		at,
+		at: partOf(at, `--from=${from}`),
 		...(cause === undefined ? {} : { cause }),
 	});
 }

@@ -1,5 +1,5 @@
 /** Stages as a graph: names, FROM and --from resolved to stages, contexts or images; cycles refused. */
-import { NodebuildError, type SourceLocation } from "../errors.ts";
+import { NodebuildError, partOf, type SourceLocation } from "../errors.ts";
 import type { FromInstruction, Stage, StageInstruction } from "../instructions/types.ts";
 import { locate } from "../nodefile/locate.ts";
 import { nearest } from "../nodefile/suggest.ts";
@@ -30,6 +30,8 @@ export interface StageNode {
 	readonly base: StageBase;
 	readonly platform: string;
 	readonly at: SourceLocation;
+	/** Where FROM names the base. */
+	readonly baseAt: SourceLocation;
 	readonly commands: readonly Command[];
 }
 
@@ -87,20 +89,22 @@ function stageHeader(stage: Stage, input: PlanInput, globals: Env, names: StageN
 		unmatched: (name) => warnUndeclared(name, globals, at, input),
 	};
 	const ref = expander(expansion)(stage.from.image);
+	const baseAt = partOf(at, stage.from.image);
 	if (ref === "")
 		throw new NodebuildError({
 			code: "NODEFILE_INVALID",
 			message: `expected the name of a base, got an empty string from "${stage.from.image}"`,
 			hint: "Give the ARG before FROM a default, or pass it with --build-arg.",
-			at,
+			at: baseAt,
 		});
 	return {
 		index: stage.index,
 		...(stage.from.as === undefined ? {} : { name: stage.from.as }),
 		label: stage.from.as ?? `stage-${stage.index}`,
-		base: baseOf(ref, input, names, at),
+		base: baseOf(ref, input, names, baseAt),
 		platform: platformOf(stage.from, expansion, input),
 		at,
+		baseAt,
 	};
 }
 
@@ -138,7 +142,7 @@ function platformOf(from: FromInstruction, expansion: Expansion, input: PlanInpu
 	throw new NodebuildError({
 		code: "NODEFILE_INVALID",
 		message: `expected a platform such as linux/amd64, got "${text}"${text === from.platform ? "" : ` from "${from.platform}"`}`,
-		at: expansion.at,
+		at: partOf(expansion.at, from.platform),
 	});
 }
 

@@ -56,20 +56,26 @@ export function configOnly(context: LowerContext, title: string, config: Partial
 	return { state: { ...state, config: { ...state.config, ...config } }, effects: [], title };
 }
 
-export function invalid(at: SourceLocation, message: string, hint?: string, code?: ErrorCode): NodebuildError {
+/** `part`: the words at fault, which plan-stage.ts finds in the instruction. */
+export function invalid(
+	at: SourceLocation,
+	message: string,
+	hint?: string,
+	{ code = "NODEFILE_INVALID", part }: { readonly code?: ErrorCode; readonly part?: string } = {},
+): NodebuildError {
 	return new NodebuildError({
-		code: code ?? "NODEFILE_INVALID",
+		code,
 		message,
-		at,
+		...(part === undefined ? { at } : { part }),
 		...(hint === undefined ? {} : { hint }),
 	});
 }
 
-/** Runs `check`, and turns what it throws into an error at the instruction. */
-export function checked<T>(at: SourceLocation, subject: string, check: () => T): T {
+/** Runs `check`, and turns what it throws into an error at the words of the instruction. */
+export function checked<T>(part: string, subject: string, check: () => T): T {
 	try {
 		return check();
 	} catch (cause) {
-		throw new NodebuildError({ code: "NODEFILE_INVALID", message: `${subject}: ${messageOf(cause)}`, at, cause });
+		throw new NodebuildError({ code: "NODEFILE_INVALID", message: `${subject}: ${messageOf(cause)}`, part, cause });
 	}
 }

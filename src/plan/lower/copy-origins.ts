@@ -16,7 +16,7 @@ function gitRef(source: string, context: LowerContext): GitRef | undefined {
 		return parseGitRef(source);
 	} catch (error) {
 		if (!(error instanceof GitRefError)) throw error;
-		throw invalid(context.at, `expected a git address, got "${source}": ${error.message}`);
+		throw invalid(context.at, `expected a git address, got "${source}": ${error.message}`, undefined, { part: source });
 	}
 }
 
@@ -55,6 +55,7 @@ function remoteOrigin(source: string, copy: Expanded, context: LowerContext): Co
 			context.at,
 			`expected a path as source of COPY, got ${git !== undefined ? "a git address" : "a URL"} "${source}"`,
 			"ADD takes addresses.",
+			{ part: source },
 		);
 	if (git !== undefined) return gitOrigin(git, copy, context);
 	const checksum = copy.checksum ? { checksum: digestArgument(copy.checksum, context) } : {};
@@ -72,18 +73,21 @@ function gitOrigin(git: GitRef, copy: Expanded, context: LowerContext): CopyOrig
 function checkChecksum(copy: Expanded, context: LowerContext): void {
 	if (!copy.checksum) return;
 	const [source = ""] = copy.sources;
-	if (copy.kind === "copy") throw invalid(context.at, "checksum can't be specified for COPY", "ADD takes --checksum.");
+	if (copy.kind === "copy")
+		throw invalid(context.at, "checksum can't be specified for COPY", "ADD takes --checksum.", { part: "--checksum" });
 	if (copy.sources.length !== 1)
 		throw invalid(context.at, `expected one source with --checksum, got ${copy.sources.length}`, "Write one ADD each.");
 	if (gitRef(source, context) === undefined && !isHttp(source))
-		throw invalid(context.at, `expected an HTTP(S) or git source with --checksum, got "${source}"`);
+		throw invalid(context.at, `expected an HTTP(S) or git source with --checksum, got "${source}"`, undefined, {
+			part: source,
+		});
 }
 
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 
 function digestArgument(text: string, context: LowerContext): Digest {
 	if (isDigest(text)) return text;
-	throw invalid(context.at, `expected --checksum=sha256:<64 hex digits>, got "${text}"`);
+	throw invalid(context.at, `expected --checksum=sha256:<64 hex digits>, got "${text}"`, undefined, { part: text });
 }
 
 function isDigest(text: string): text is Digest {

@@ -16,7 +16,7 @@ export async function lowerCopy(instruction: CopyInstruction, context: LowerCont
 			content: expand ? raw(content) : content,
 		}),
 	);
-	if (expanded.chmod !== undefined) checkMode(expanded.chmod, context);
+	if (expanded.chmod !== undefined) checkMode(expanded.chmod, instruction.chmod, context);
 	const request: CopyRequest = {
 		origins: [...originsOf(expanded, context), ...inline],
 		dest: resolveDestination(context.state.config.workdir, expanded.dest),
@@ -48,7 +48,7 @@ function expandAll(instruction: CopyInstruction, context: LowerContext): Expande
 
 const SYMBOLIC_MODE = /^[ugoa]*([-+=]([rwxXst]*|[ugo]))+(,[ugoa]*([-+=]([rwxXst]*|[ugo]))+)*$/;
 
-function checkMode(mode: string, context: LowerContext): void {
+function checkMode(mode: string, written: string | undefined, context: LowerContext): void {
 	if (mode === "") return;
 	const octal = /^[0-7]+$/.test(mode);
 	if (octal ? Number.parseInt(mode, 8) <= 0o7777 : SYMBOLIC_MODE.test(mode)) return;
@@ -56,6 +56,7 @@ function checkMode(mode: string, context: LowerContext): void {
 		context.at,
 		`invalid chmod parameter: expected an octal number between 0 and 07777 or a symbolic mode, got "${mode}"`,
 		"Write --chmod=755 or --chmod=u=rwX,go=rX.",
+		{ part: `--chmod=${written}` },
 	);
 }
 

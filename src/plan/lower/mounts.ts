@@ -24,7 +24,9 @@ export function withAgent(env: Env, mounts: readonly PlannedMount[]): Env {
 /** Sockets without a target are numbered (moby/buildkit client/llb/exec.go). */
 function lowerSsh(mount: MountSpec, before: number, { at }: LowerContext): PlannedMount {
 	if (mount.source !== undefined)
-		throw invalid(at, `expected an ssh mount without source, got source=${mount.source}`, "Name the agent: id=name.");
+		throw invalid(at, `expected an ssh mount without source, got source=${mount.source}`, "Name the agent: id=name.", {
+			part: `source=${mount.source}`,
+		});
 	const target = mount.target === undefined ? `/run/buildkit/ssh_agent.${before}` : joinPath("/", mount.target);
 	return { ...mount, id: mount.id ?? "default", target };
 }
@@ -55,7 +57,9 @@ function targetOf(mount: MountSpec, context: LowerContext): string {
 	const written = mount.target ?? "";
 	const target = written.startsWith("/") ? cleanPath(written) : joinPath("/", context.state.config.workdir, written);
 	if (target === "/")
-		throw invalid(context.at, `expected a mount target below "/", got "${target}"`, "Add target=/some/directory.");
+		throw invalid(context.at, `expected a mount target below "/", got "${target}"`, "Add target=/some/directory.", {
+			part: `target=${written}`,
+		});
 	return target;
 }
 
@@ -68,7 +72,9 @@ function cacheId(mount: MountSpec): string {
 function lowerSecret(mount: MountSpec, context: LowerContext): PlannedMount {
 	const id = mount.source || mount.id || (mount.target === undefined ? "" : basePath(mount.target));
 	if (id === "")
-		throw invalid(context.at, "expected a secret mount with id, source or target, got none of them", "Add id=name.");
+		throw invalid(context.at, "expected a secret mount with id, source or target, got none of them", "Add id=name.", {
+			part: "type=secret",
+		});
 	const target = mount.target === undefined ? undefined : joinPath("/", mount.target);
 	// With env alone, the secret is a variable of the command and no file.
 	if (target === undefined && mount.env !== undefined) return { ...mount, id };

@@ -33,8 +33,11 @@ export function lowerShell(instruction: ShellInstruction, context: LowerContext)
 
 /** `EXPOSE 80 8000-8010/udp $PORT`; words are split after expansion. */
 export function lowerExpose(instruction: ExposeInstruction, context: LowerContext): Lowered {
-	const words = instruction.ports.flatMap((port) => expandWords(port, expansionOf(context)));
-	const ports = words.flatMap((word) => checked(context.at, `EXPOSE ${word}`, () => parsePort(word)));
+	const expanded = instruction.ports.flatMap((port) =>
+		expandWords(port, expansionOf(context)).map((word) => ({ port, word })),
+	);
+	const words = expanded.map(({ word }) => word);
+	const ports = expanded.flatMap(({ port, word }) => checked(port, `EXPOSE ${word}`, () => parsePort(word)));
 	const exposed = sortedUnion(context.state.config.exposed, ports);
 	return configOnly(context, `EXPOSE ${words.join(" ")}`, { exposed });
 }
@@ -88,7 +91,9 @@ export function lowerStopsignal(instruction: StopsignalInstruction, context: Low
 	if (!isSignal(stopSignal)) {
 		const similar = nearest(stopSignal.toUpperCase().replace(/^SIG/, ""), SIGNAL_NAMES);
 		const hint = similar === undefined ? "A signal's name or number is needed." : `Did you mean SIG${similar}?`;
-		throw invalid(context.at, `expected a signal such as SIGTERM or 15, got "${stopSignal}"`, hint);
+		throw invalid(context.at, `expected a signal such as SIGTERM or 15, got "${stopSignal}"`, hint, {
+			part: instruction.signal,
+		});
 	}
 	return configOnly(context, `STOPSIGNAL ${stopSignal}`, { stopSignal });
 }

@@ -337,6 +337,6 @@ describe("stages", () => {
 
 	it("fail at the FROM whose base is not known", async () => {
 		const error = await failureOf("FROM debian:12\nFROM unknown:1\n");
-		expect(error).toMatchObject({ code: "BASE_UNKNOWN", at: { line: 2, column: 1 } });
+		expect(error).toMatchObject({ code: "BASE_UNKNOWN", at: { line: 2, column: 6 } });
 	});
 });
