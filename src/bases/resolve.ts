@@ -2,6 +2,7 @@
 import { isAbsolute, join, resolve as resolvePath } from "node:path";
 import { NodebuildError, type SourceLocation } from "../errors.ts";
 import type { BaseMap } from "../plan/base-map.ts";
+import { parseReference as parseImageName } from "../layers/reference.ts";
 import { findBase, knownNames, type NamedBase } from "./map.ts";
 import { nearest } from "./nearest.ts";
 
@@ -39,6 +40,8 @@ export function parseReference(text: string, context: ReferenceContext): BaseRef
 	if (/^https?:\/\//i.test(text)) return parseUrl(text, context);
 	if (isPath(text)) return parsePath(text, context);
 	const [name = "", digest] = split(text, "@");
+	// In capitals a name of the map is still known: that is no image of a registry.
+	if (parseImageName(name.toLowerCase()) === undefined) throw malformed(text, context);
 	const base = findBase(context.map, normalizeName(name));
 	if (base === undefined) throw unknownBase(text, context);
 	return { kind: "named", base, ...pinOf(digest, text, context) };
@@ -102,6 +105,16 @@ function pinOf(text: string | undefined, whole: string, context: ReferenceContex
 
 function where(context: ReferenceContext): { readonly at?: SourceLocation } {
 	return context.at === undefined ? {} : { at: context.at };
+}
+
+/** BuildKit refuses these as "invalid reference format" (github.com/distribution/reference, ParseNormalizedNamed). */
+function malformed(text: string, context: ReferenceContext): NodebuildError {
+	return new NodebuildError({
+		code: "NODEFILE_INVALID",
+		message: `expected ${context.option ?? "FROM"} to name a known base, a file or an address, got "${text}": invalid reference format`,
+		hint: 'a name is written name[:tag], such as debian:12; a file as "./disk.qcow2"',
+		...where(context),
+	});
 }
 
 function unknownBase(text: string, context: ReferenceContext): NodebuildError {

@@ -15,7 +15,8 @@ import type { Plan } from "../plan/types.ts";
 import { parentLooker } from "./explain.ts";
 import { applyProfile } from "./profile.ts";
 import { type LintFinding, Linter } from "./linter.ts";
-import { imagesOf, readNodefile } from "./prepare.ts";
+import { readNodefile } from "./nodefile-text.ts";
+import { imagesOf } from "./prepare.ts";
 import { lookingResolver } from "./roots.ts";
 import { type BuildOptions, DEFAULT_DISK_SIZE } from "./types.ts";
 

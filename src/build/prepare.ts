@@ -1,9 +1,8 @@
 /** From a Nodefile on disk to a plan: the reading, resolving and digesting that planning asks for. */
-import { readFile } from "node:fs/promises";
 import { PREPARE_VERSION } from "../machine/prepare-version.ts";
 import type { ResolvedCopy } from "../context/index.ts";
 import { type Digest, digestOf } from "../digest.ts";
-import { messageOf, NodebuildError, partOf, type SourceLocation } from "../errors.ts";
+import { NodebuildError, partOf, type SourceLocation } from "../errors.ts";
 import { SEAL_VERSION } from "../image/seal.ts";
 import { parseNodefile } from "../instructions/index.ts";
 import type { Store } from "../layers/store.ts";
@@ -19,7 +18,6 @@ import {
 	type SourceOption,
 } from "../plan/index.ts";
 import type { CopyRequest, Plan } from "../plan/types.ts";
-import { readStdin } from "../system/stdin.ts";
 import { requireSupported } from "./supported.ts";
 import { requireSystemd } from "./systemd.ts";
 import { applyProfile } from "./profile.ts";
@@ -28,6 +26,7 @@ import type { FoundRoles } from "../ansible/find.ts";
 import { CopyFinder } from "./copy-finder.ts";
 import { diskSizeOf } from "./disk-size.ts";
 import { rootOf } from "./root.ts";
+import { readNodefile } from "./nodefile-text.ts";
 import { orStage } from "./source-error.ts";
 import { Linter } from "./linter.ts";
 import type { BuildOptions, NamedContext } from "./types.ts";
@@ -193,25 +192,5 @@ function requirePlatform(platform: string, at: SourceLocation): void {
 		message: `expected the platform linux/amd64, got ${platform}`,
 		hint: "machines of other architectures are not supported yet",
 		at,
-	});
-}
-
-/** `-` is standard input. @throws NodebuildError NODEFILE_NOT_FOUND, NODEFILE_SYNTAX */
-export async function readNodefile(options: Pick<BuildOptions, "nodefile" | "signal">): Promise<string> {
-	const { nodefile: path, signal } = options;
-	const text = await (path === "-" ? readStdin(signal) : readFile(path, "utf8")).catch((cause: unknown) => {
-		throw new NodebuildError({
-			code: "NODEFILE_NOT_FOUND",
-			message: `the Nodefile ${path} cannot be read: ${messageOf(cause)}`,
-			hint: "name it with -f, e.g. nodebuild -f Nodefile.worker",
-			cause,
-		});
-	});
-	// The byte order mark of UTF-16, read as UTF-8.
-	if (!text.startsWith("\uFFFD\uFFFD")) return text;
-	throw new NodebuildError({
-		code: "NODEFILE_SYNTAX",
-		message: `expected ${path} to be text in UTF-8, got UTF-16`,
-		hint: `save it as UTF-8: iconv -f UTF-16 -t UTF-8 ${path}`,
 	});
 }

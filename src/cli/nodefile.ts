@@ -34,6 +34,8 @@ export interface NodefileFlags extends MachineFlags {
 /** Options of every command that reads a Nodefile. */
 export function addNodefileOptions(command: Command, io: Io): Command {
 	const pair = (text: string): Pair | undefined => parseKeyValue(text, io.env);
+	// As docker has it: a bare name is a label without a value, not one of the environment's.
+	const label = (text: string): Pair | undefined => parseKeyValue(text.includes("=") ? text : `${text}=`, {});
 	command
 		.argument("[context]", "folder that COPY takes files from (default: the Nodefile's folder)")
 		.option("-f, --file <nodefile>", "the Nodefile, - for standard input (default: Nodefile in the context)")
@@ -42,7 +44,7 @@ export function addNodefileOptions(command: Command, io: Io): Command {
 		.option("--build-context <name=value>", "further context: a folder, an image or a base", collect(parseBuildContext))
 		.option("--target <stage>", "stage to build, by name or number (default: the last)")
 		.option("--no-cache", "use no layer of an earlier build")
-		.option("--label <name=value>", "label on the image", collect(pair))
+		.option("--label <name=value>", "label on the image", collect(label))
 		.option("--base-map <file>", "further base map, asked before the built-in one", collect(String))
 		.option("--offline", "use only bases and sources of ADD that are in the store already")
 		.option("--platform <os/arch>", "platform to build for (default: the host's)", parsePlatform)

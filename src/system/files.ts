@@ -1,6 +1,7 @@
 /** Files: atomic writes, durability, space. */
 import { constants } from "node:fs";
 import { access, lstat, mkdir, open, readdir, rename, rm, stat, statfs } from "node:fs/promises";
+import type { Readable } from "node:stream";
 import { basename, dirname, join, resolve } from "node:path";
 import { NodebuildError } from "../errors.ts";
 import { ownedName, ownerGone, ownerOfName } from "./owner.ts";
@@ -37,6 +38,19 @@ export async function makeFolder(path: string, mode = 0o777): Promise<void> {
 async function passFolder(path: string, error: unknown): Promise<void> {
 	const found = await stat(path).catch(() => undefined);
 	if (found?.isDirectory() !== true) throw error;
+}
+
+/** All of a stream; undefined when there is more of it than `most` bytes: the rest is not read. */
+export async function readUpTo(stream: Readable, most: number): Promise<Buffer | undefined> {
+	const pieces: Uint8Array[] = [];
+	let size = 0;
+	for await (const piece of stream) {
+		const data: Uint8Array = piece;
+		size += data.length;
+		if (size > most) return undefined;
+		pieces.push(data);
+	}
+	return Buffer.concat(pieces);
 }
 
 /** "1.5 GiB": for messages. */

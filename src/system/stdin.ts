@@ -1,14 +1,14 @@
 /** Standard input as a whole: it can be read once, so the first reader's text is everybody's. */
 import { openSync } from "node:fs";
-import { text } from "node:stream/consumers";
 import { addAbortSignal } from "node:stream";
 import { ReadStream } from "node:tty";
+import { readUpTo } from "./files.ts";
 
-let read: Promise<string> | undefined;
+let read: Promise<Buffer | undefined> | undefined;
 
-/** @throws Error when it cannot be read, or the signal fires first. */
-export function readStdin(signal: AbortSignal): Promise<string> {
-	read ??= text(addAbortSignal(signal, process.stdin));
+/** Undefined when there is more of it than `most` bytes. @throws Error when it cannot be read, or the signal fires first. */
+export function readStdin(signal: AbortSignal, most: number): Promise<Buffer | undefined> {
+	read ??= readUpTo(addAbortSignal(signal, process.stdin), most);
 	return read;
 }
 

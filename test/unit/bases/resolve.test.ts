@@ -49,6 +49,23 @@ describe("names", () => {
 		);
 	});
 
+	test.each([
+		["debian:", "debian:12"],
+		["debian:12:13", "debian:12"],
+		["debian:-slim", "debian:12"],
+		["de bian", "name[:tag]"],
+		[":12", "name[:tag]"],
+	])("%s is no name", (text, hint) => {
+		expect(() => parse(text)).toThrow(
+			expect.objectContaining({
+				code: "NODEFILE_INVALID",
+				at,
+				message: expect.stringContaining(`got "${text}": invalid reference format`),
+				hint: expect.stringContaining(hint),
+			}),
+		);
+	});
+
 	test("something quite different suggests nothing, but says how to list the names", () => {
 		expect(() => parse("windows:11")).toThrow(
 			expect.objectContaining({ code: "BASE_UNKNOWN", hint: expect.not.stringContaining("did you mean") }),

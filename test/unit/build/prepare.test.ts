@@ -246,6 +246,34 @@ test("a Nodefile in UTF-16 is said to be one", async () => {
 	});
 });
 
+test.each([
+	["in RUN", "FROM debian:12\nRUN echo gr\xfcn\n", { line: 2, column: 12 }],
+	["on a continued line", "FROM debian:12\nRUN true \\\n  gr\xfcn\n", { line: 3, column: 5 }],
+	["in a heredoc", "FROM debian:12\nCOPY <<EOF /a\ngr\xfcn\nEOF\n", { line: 3, column: 3 }],
+	["as NUL", "FROM debian:12\nRUN printf a\0b\n", { line: 2, column: 13 }],
+])("bytes that are no text are refused where they stand: %s", async (_where, text, at) => {
+	const { run, folder } = await project("FROM debian:12");
+	await writeFile(join(folder, "Nodefile"), Buffer.from(text, "latin1"));
+	await expect(run()).rejects.toMatchObject({ code: "NODEFILE_SYNTAX", at });
+});
+
+test.each([
+	["not UTF-8", "# gr\xfcn\nFROM debian:12\nRUN true \\\n# gr\xfcn\n  x\n"],
+	["NUL", "# \0\nFROM debian:12\nLABEL a=\0\nCOPY <<EOF /a\n\0\nEOF\n"],
+])("bytes that do no harm pass: %s", async (_what, text) => {
+	const { run, folder } = await project("FROM debian:12");
+	await writeFile(join(folder, "Nodefile"), Buffer.from(text, "latin1"));
+	await run();
+});
+
+test("a Nodefile without an end is not read for ever", async () => {
+	const { run } = await project("FROM debian:12");
+	await expect(run({ nodefile: "/dev/zero" })).rejects.toMatchObject({
+		code: "NODEFILE_SYNTAX",
+		message: "expected /dev/zero to be a text of at most 16.0 MiB, got more",
+	});
+});
+
 test("warnings of the text and of the context are told with their line", async () => {
 	const { run, events } = await project("FROM debian:12\nrun x\nRUN y\nCOPY a *.none /x/\n", { a: "1" });
 	await run();

@@ -96,6 +96,11 @@ describe("build's options", () => {
 		expect(options.buildArgs).not.toHaveProperty("C");
 	});
 
+	it("take a bare label as one without a value, whatever the environment has", async () => {
+		const { options } = await cli(["-f", "Nodefile.worker", "--label", "x", "--label", "y="], { cwd, env: { x: "1" } });
+		expect(options.labels).toEqual({ x: "", y: "" });
+	});
+
 	it("have defaults, some from the environment", async () => {
 		const plain = await cli(["-f", "Nodefile.worker"], { cwd });
 		expect(plain.options).toMatchObject({

@@ -11,7 +11,7 @@ async function reader(source: string) {
 test("standard input can be read by several, whole", async () => {
 	const child = await reader(`
 		const { signal } = new AbortController();
-		console.log(JSON.stringify([await readStdin(signal), await readStdin(signal)]));`);
+		console.log(JSON.stringify([String(await readStdin(signal, 99)), String(await readStdin(signal, 99))]));`);
 	child.stdin.write("FROM debian:12\n");
 	child.stdin.end("RUN echo gr\u00fcn\n");
 	const whole = "FROM debian:12\nRUN echo gr\u00fcn\n";
@@ -22,7 +22,7 @@ test("a wait for standard input can be ended", async () => {
 	const child = await reader(`
 		const stop = new AbortController();
 		process.on("SIGINT", () => stop.abort());
-		const reading = readStdin(stop.signal);
+		const reading = readStdin(stop.signal, 99);
 		console.log("reading");
 		await reading.catch(({ name }) => console.log(name));`);
 	child.stdout.once("data", () => child.kill("SIGINT"));
