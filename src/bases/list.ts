@@ -5,6 +5,7 @@ import type { Architecture, BaseEntry } from "../plan/base-map.ts";
 import { imageAddress } from "./address.ts";
 import { architectureOf } from "./guess.ts";
 import { loadMaps } from "./map.ts";
+import { BOOTSTRAP } from "./types.ts";
 
 /** A row of `nodebuild bases`. */
 export interface BaseRow {
@@ -13,6 +14,8 @@ export interface BaseRow {
 	readonly architecture: string;
 	/** Address of the image; "bootstrap" where only packages remain; empty where the user must bring the disk. */
 	readonly source: string;
+	/** It can be built from the packages of the host's mirror as well. */
+	readonly bootstrap?: boolean;
 	/** Said when there is no source. */
 	readonly note?: string;
 	/** In the store already. */
@@ -45,6 +48,7 @@ export async function listBases(options: ListOptions): Promise<readonly BaseRow[
 				aliases,
 				architecture,
 				source: firstSource(entry, architecture),
+				...(entry.sources.some(({ kind }) => kind === BOOTSTRAP) ? { bootstrap: true } : {}),
 				...(unavailable === undefined ? {} : { note: unavailable }),
 				...(ready === undefined ? {} : { ready }),
 			},

@@ -4,7 +4,6 @@ import type { Base } from "../bases/types.ts";
 import { digestOf } from "../digest.ts";
 import { NodebuildError, type SourceLocation } from "../errors.ts";
 import type { Store } from "../layers/store.ts";
-import { formatReference, parseReference } from "../layers/reference.ts";
 import { readEnvironment } from "../system/env.ts";
 import { bootForSetup } from "./boot-setup.ts";
 import type { FindParent } from "./parents.ts";
@@ -139,9 +138,6 @@ export function lookingResolver(
 }
 
 async function findImage(store: Store, ref: string) {
-	const reference = parseReference(ref);
-	if (reference === undefined) return undefined;
-	const image = await store.images.find(ref);
 	// An id's digits are no name here: "FROM debian" must not find an image by chance.
-	return image?.tags.includes(formatReference(reference)) === true ? image : undefined;
+	return await store.images.findNamed(ref);
 }

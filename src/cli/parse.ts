@@ -4,11 +4,15 @@ import { formatReference, parseReference } from "../layers/reference.ts";
 
 const UNITS: Readonly<Record<string, number>> = { "": 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
 const MIB = 2 ** 20;
+/** Half of what a qcow2 file with clusters of 32 KiB can name (its L1 table has at most 32 MiB). */
+const LARGEST_DISK = 128 * 2 ** 40;
 
 /** Bytes, as docker writes them: "20G", "512m", "1.5GiB", "1073741824". Units are powers of 1024. */
 export function parseSize(text: string): number {
 	const match = /^(\d+(?:\.\d+)?) ?([kmgt]?)i?b?$/i.exec(text.trim());
 	const bytes = Number(match?.[1]) * (UNITS[(match?.[2] ?? "").toLowerCase()] ?? Number.NaN);
+	if (match !== null && bytes > Number.MAX_SAFE_INTEGER)
+		throw new InvalidArgumentError(`Expected a size of less than 8192T, got ${text}.`);
 	if (match === null || !Number.isSafeInteger(Math.round(bytes))) {
 		throw new InvalidArgumentError(`Expected a size such as 20G, 512m or a number of bytes.${likelySize(text)}`);
 	}
@@ -32,6 +36,7 @@ export function parseMemory(text: string): number {
 export function parseDiskSize(text: string): number {
 	const bytes = Math.ceil(parseSize(text) / MIB) * MIB;
 	if (bytes < 64 * MIB) throw tooSmall(text, "a machine's disk needs at least 64M", "G");
+	if (bytes > LARGEST_DISK) throw new InvalidArgumentError(`Got ${text}: a machine's disk has at most 128T.`);
 	return bytes;
 }
 

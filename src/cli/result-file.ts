@@ -3,7 +3,6 @@ import { constants } from "node:fs";
 import { access, stat, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { messageOf, NodebuildError } from "../errors.ts";
-import { isErrno, makeFolder } from "../system/files.ts";
 
 export interface ResultFile {
 	/** "--iidfile" */
@@ -22,32 +21,20 @@ export async function requireWritable(file: ResultFile): Promise<void> {
 	const found = await stat(path).catch(() => undefined);
 	if (found?.isDirectory() === true) throw isFolder(file);
 	try {
-		await access(found === undefined ? await nearestFolder(path) : path, constants.W_OK);
+		if (found === undefined) await access(`${dirname(path)}/.`);
+		await access(found === undefined ? dirname(path) : path, constants.W_OK);
 	} catch (error) {
 		throw notWritten(file, error, "nothing was done yet: name a file in a folder that you may write to");
 	}
 }
 
-/** Missing folders are made. @throws NodebuildError OUTPUT_FAILED; `hint` says what is not lost. */
+/** @throws NodebuildError OUTPUT_FAILED; `hint` says what is not lost. */
 export async function writeResult(file: ResultFile, text: string, hint: string): Promise<void> {
 	const path = resolve(file.cwd, file.path);
 	try {
-		await makeFolder(dirname(path));
 		await writeFile(path, text);
 	} catch (error) {
 		throw notWritten(file, error, hint);
-	}
-}
-
-/** The folder that the file, or the first of its missing folders, would be made in. */
-async function nearestFolder(path: string): Promise<string> {
-	for (let folder = dirname(path); ; folder = dirname(folder)) {
-		try {
-			await access(`${folder}/.`);
-			return folder;
-		} catch (error) {
-			if (!isErrno(error, "ENOENT") || folder === dirname(folder)) throw error;
-		}
 	}
 }
 

@@ -1,5 +1,5 @@
 /** `--secret` and `--ssh`, as docker build reads them (docker/buildx util/buildflags/secrets.go, ssh.go). */
-import { existsSync } from "node:fs";
+import { accessSync, constants, existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { InvalidArgumentError } from "commander";
 import type { SecretSource } from "../build/types.ts";
@@ -54,7 +54,17 @@ function sourceOf(
 	const kind = whatLies(file);
 	if (kind === "nothing") throw new InvalidArgumentError(`The file ${file} does not exist.`);
 	if (kind !== "file") throw new InvalidArgumentError(`Expected a file, got ${kind}: ${file}.`);
+	requireReadable(file);
 	return { file };
+}
+
+/** Now, and not when the step comes that asks for it. */
+function requireReadable(file: string): void {
+	try {
+		accessSync(file, constants.R_OK);
+	} catch (error) {
+		throw new InvalidArgumentError(`The file ${file} cannot be read: ${messageOf(error)}.`);
+	}
 }
 
 /** `default`, `id`, or `id=SOCKET` or `id=KEY[,KEY]`; without paths, the agent of SSH_AUTH_SOCK. */
@@ -70,5 +80,6 @@ export function parseSsh(text: string, { env, cwd }: Pick<Io, "env" | "cwd">): r
 	if (missing !== undefined) throw new InvalidArgumentError(`There is no ${missing}.`);
 	const folder = absolute.find((path) => whatLies(path) === "folder");
 	if (folder !== undefined) throw new InvalidArgumentError(`Expected a socket or a key, got the folder ${folder}.`);
+	absolute.forEach(requireReadable);
 	return [id, absolute];
 }

@@ -10,9 +10,6 @@ import type { Image } from "./types.ts";
 
 export type ImageEntry = Extract<Entry, { kind: "images" }>;
 
-/** Fewer digits than these are taken for a name only. */
-const SHORTEST_ID = 4;
-
 /** The image under a key, if it can be used. */
 export function readImage(paths: StorePaths, key: Digest): ImageEntry | undefined {
 	const entry = readWhole(paths, "images", key);
@@ -40,7 +37,7 @@ export async function listImages(paths: StorePaths): Promise<readonly Image[]> {
 		.sort((a, b) => b.created.localeCompare(a.created));
 }
 
-/** By name[:tag] or the first digits of the id; the reference only when that is how it was found. */
+/** By name[:tag], or by the first digits of the id, as few as tell it apart; the reference only when that is how it was found. */
 export async function lookUpImage(
 	paths: StorePaths,
 	text: string,
@@ -52,7 +49,7 @@ export async function lookUpImage(
 		return { image: imageOf(paths, tagged, await readTags(paths)), reference };
 	}
 	const digits = text.replace(/^sha256:/, "");
-	if (!/^[0-9a-f]+$/.test(digits) || digits.length < SHORTEST_ID) return undefined;
+	if (!/^[0-9a-f]+$/.test(digits)) return undefined;
 	const [image, ...more] = (await listImages(paths)).filter(({ id }) => id.startsWith(`sha256:${digits}`));
 	if (more.length > 0) {
 		throw new NodebuildError({

@@ -6,8 +6,8 @@ import { imageNotFound, imageOf, listImages, lookUpImage, readImage } from "./im
 import { type RemovedImage, removeImage } from "./image-remove.ts";
 import { locked, type Marks } from "./marks.ts";
 import type { StorePaths } from "./paths.ts";
-import { requireReference } from "./reference.ts";
-import { readTags, writeTag } from "./tags.ts";
+import { parseReference, requireReference } from "./reference.ts";
+import { readTag, readTags, writeTag } from "./tags.ts";
 import type { Image, ImageRecord } from "./types.ts";
 
 export type { RemovedImage } from "./image-remove.ts";
@@ -26,6 +26,8 @@ export interface ImageStore {
 	add(record: NewImage, file: string, tags: readonly string[]): Promise<Image>;
 	/** By name[:tag] or the first digits of the id; marked as in use. @throws NodebuildError USAGE when ambiguous. */
 	find(nameOrId: string): Promise<Image | undefined>;
+	/** By name[:tag] alone; marked as in use. */
+	findNamed(name: string): Promise<Image | undefined>;
 	/** As find. @throws NodebuildError IMAGE_NOT_FOUND with the nearest names. */
 	get(nameOrId: string): Promise<Image>;
 	/** As get, but marks nothing. */
@@ -102,6 +104,12 @@ export function createImageStore(paths: StorePaths, marks: Marks): ImageStore {
 		findByKey: (key) => findByKey(paths, marks, key),
 		add: (record, file, tags) => add(paths, marks, record, file, tags),
 		find,
+		async findNamed(text) {
+			const reference = parseReference(text);
+			const tag = reference && (await readTag(paths, reference));
+			const image = tag && (await findByKey(paths, marks, tag.key));
+			return image?.id === tag?.id ? image : undefined;
+		},
 		async get(text) {
 			const found = await find(text);
 			if (found === undefined) throw await imageNotFound(paths, text);

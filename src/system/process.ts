@@ -76,6 +76,7 @@ export async function run(file: string, args: readonly string[], options: RunOpt
 	if (result.code === "ENOENT" || unknown) {
 		throw missing(file, options.package, result);
 	}
+	if (result.code === "EACCES" || result.code === "ENOEXEC") throw unusable(file, result.code, result);
 	if (result.exitCode === undefined && result.signal === undefined) {
 		throw new NodebuildError({
 			code: "INTERNAL",
@@ -95,6 +96,15 @@ function missing(file: string, pkg: string | undefined, cause: unknown): Nodebui
 		code: "HOST_TOOL_MISSING",
 		message: `the program ${file} is not installed`,
 		hint: `install it (Debian and Ubuntu: apt-get install ${pkg ?? file}), then see "nodebuild doctor"`,
+		cause,
+	});
+}
+
+function unusable(file: string, code: string, cause: unknown): NodebuildError {
+	return new NodebuildError({
+		code: "HOST_TOOL_MISSING",
+		message: `expected ${file} to be a program that this user may run, got ${code}`,
+		hint: "is it the right file, and is it executable? a program that a variable such as NODEBUILD_QEMU names is taken as it is",
 		cause,
 	});
 }

@@ -107,7 +107,8 @@ async function showBases(flags: Flags, { io, backend }: CommandContext): Promise
 
 function cells(row: BaseRow): readonly string[] {
 	const ready = row.ready === undefined ? "-" : `${shortId(row.ready.digest)} ${row.ready.verified}`;
-	const source = row.ready?.source ?? (row.source === "" ? "your own disk" : row.source);
+	const others = row.bootstrap === true && row.source !== "bootstrap" ? ", or bootstrap" : "";
+	const source = row.ready?.source ?? (row.source === "" ? "your own disk" : `${row.source}${others}`);
 	return [row.ref, row.architecture, ready, row.aliases.join(" "), source];
 }
 

@@ -42,15 +42,25 @@ function splitLines(text: string): string[] {
 export function place(at: SourceLocation, paint: Paint): string[] {
 	const number = String(at.line);
 	const gutter = " ".repeat(number.length);
-	const lines = [`${gutter}${paint("1;34", "-->")} ${at.file}:${at.line}:${at.column}`];
+	const lines = [`${gutter}${paint("1;34", "-->")} ${oneName(at.file)}:${at.line}:${at.column}`];
 	if (at.text === "") return lines;
 	const bar = paint("1;34", "|");
-	const before = at.text.slice(0, at.column - 1).replace(/[^\t]/g, " ");
-	const room = Math.max(1, at.text.length - at.column + 1);
+	const text = at.text.replace(CONTROL, "\ufffd");
+	const before = text.slice(0, at.column - 1).replace(/[^\t]/g, " ");
+	const room = Math.max(1, text.length - at.column + 1);
 	const carets = "^".repeat(Math.min(Math.max(1, at.length ?? 1), room));
-	lines.push(`${gutter} ${bar}`, `${paint("1;34", number)} ${bar} ${at.text}`);
+	lines.push(`${gutter} ${bar}`, `${paint("1;34", number)} ${bar} ${text}`);
 	lines.push(`${gutter} ${bar} ${before}${paint("1;31", carets)}`);
 	return lines;
+}
+
+/** What would move the cursor of a terminal, or change its state; each is one column wide here. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it is them that are looked for
+const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/g;
+
+/** A file's name on one line, whatever is in it. */
+function oneName(file: string): string {
+	return file.replace(CONTROL, (control) => JSON.stringify(control).slice(1, -1));
 }
 
 function hint(text: string, paint: Paint): string[] {

@@ -1,4 +1,5 @@
 /** `COPY [flags] source... dest` and `ADD` */
+import { NodebuildError } from "../../errors.ts";
 import type { CopyInstruction } from "../../instructions/types.ts";
 import { rawExpander } from "../expand.ts";
 import { resolveDestination } from "../paths.ts";
@@ -7,7 +8,7 @@ import { type Expanded, originsOf } from "./copy-origins.ts";
 import { expandIn, expansionOf, invalid, type LowerContext, type Lowered } from "./context.ts";
 
 export async function lowerCopy(instruction: CopyInstruction, context: LowerContext): Promise<Lowered> {
-	const expanded = expandAll(instruction, context);
+	const expanded = expandOrHint(instruction, context);
 	const raw = rawExpander(expansionOf(context));
 	const inline = instruction.heredocs.map(
 		({ name, content, expand }): CopyOrigin => ({
@@ -29,6 +30,20 @@ export async function lowerCopy(instruction: CopyInstruction, context: LowerCont
 	};
 	const content = await context.contentOf(request, context.at, "COPY --from");
 	return { state: context.state, effects: [{ kind: "copy", request, content }], title: titleOf(expanded) };
+}
+
+/** Quotes hold nothing together in the words of COPY; who writes them means a name with blanks. */
+function expandOrHint(instruction: CopyInstruction, context: LowerContext): Expanded {
+	try {
+		return expandAll(instruction, context);
+	} catch (error) {
+		const { node, sources, dest } = instruction;
+		const words = [...sources, dest].join(" ").match(/"[^"]*"|'[^']*'|\S+/g) ?? [];
+		if (!(error instanceof NodebuildError) || node.json || !words.some((word) => /^["'].*\s/.test(word))) throw error;
+		const list = words.map((word) => JSON.stringify(word.replace(/^(["'])(.*)\1$/, "$2"))).join(", ");
+		const hint = `Names with blanks are written as a list: ${[node.keyword, ...node.flags].join(" ")} [${list}]`;
+		throw new NodebuildError({ code: error.code, message: error.message, hint, cause: error });
+	}
 }
 
 function expandAll(instruction: CopyInstruction, context: LowerContext): Expanded {

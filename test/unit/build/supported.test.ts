@@ -9,11 +9,11 @@ describe("what cannot be built is refused at its line", () => {
 		["FROM scratch AS a\nCOPY b /\nFROM a", "UNSUPPORTED", "FROM scratch", 2],
 		[
 			"FROM scratch AS a\nFROM a AS b\nRUN x y\nFROM debian:12\nCOPY --from=b / /",
-			"STEP_FAILED",
+			"UNSUPPORTED",
 			'"/bin/sh -c x y"',
 			3,
 		],
-		['FROM scratch AS a\nRUN ["/x", "y"]\nFROM debian:12\nCOPY --from=a / /', "STEP_FAILED", '"/x": no such file', 2],
+		['FROM scratch AS a\nRUN ["/x", "y"]\nFROM debian:12\nCOPY --from=a / /', "UNSUPPORTED", '"/x": no such file', 2],
 	] as const)("%j", async (text, code, what, line) => {
 		const { plan } = await planText(text);
 		const refuse = (): void => requireSupported(plan);
@@ -28,7 +28,7 @@ describe("what cannot be built is refused at its line", () => {
 		const text = "FROM scratch AS a\nARG roles=one\nFROM debian:12\nCOPY --from=a / /";
 		const { plan } = await planText(text, { roles });
 		expect(() => requireSupported(plan)).toThrow(
-			expect.objectContaining({ code: "STEP_FAILED", at: expect.objectContaining({ line: 2 }) }),
+			expect.objectContaining({ code: "UNSUPPORTED", at: expect.objectContaining({ line: 2 }) }),
 		);
 	});
 

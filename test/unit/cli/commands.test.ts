@@ -184,14 +184,16 @@ describe("bases", () => {
 		const answers = {
 			bases: async () => [
 				{ ...row, ready },
-				{ ...row, ref: "debian:13" },
+				{ ...row, ref: "debian:13", bootstrap: true },
 			],
 			buildBase: async () => ready,
 		};
 		const { stdout, options } = await cli(["bases", "--offline", "--base-map", "a.json"], { answers });
 		expect(options).toMatchObject({ offline: true, baseMaps: ["a.json"], home: "/store" });
 		expect(stdout).toContain("debian:12   amd64   cccccccccccc booted   debian:bookworm   bootstrap\n");
-		expect(stdout).toContain("debian:13   amd64   -                     debian:bookworm   https://example.com/d\n");
+		expect(stdout).toContain(
+			"debian:13   amd64   -                     debian:bookworm   https://example.com/d, or bootstrap\n",
+		);
 		expect(JSON.parse((await cli(["bases", "list", "--json"], { answers })).stdout)).toHaveLength(2);
 		const built = await cli(["bases", "build", "debian:12", "--platform", "linux/arm64"], { answers });
 		expect(built.options).toMatchObject({ ref: "debian:12", platform: "linux/arm64" });

@@ -44,6 +44,8 @@ describe("sizes", () => {
 	it("rounds a disk up to whole MiB, and takes a bare number for a mistake", () => {
 		expect(parseDiskSize("67108865")).toBe(65 * 2 ** 20);
 		expect(() => parseDiskSize("20")).toThrow("Did you mean 20G?");
+		expect(() => parseDiskSize("129T")).toThrow("a machine's disk has at most 128T");
+		expect(() => parseDiskSize("999999T")).toThrow(/^Expected a size of less than 8192T, got 999999T\.$/);
 	});
 
 	it.each([

@@ -216,9 +216,12 @@ describe("what a build says at the end", () => {
 		expect(status).toBe(7);
 	});
 
-	it("is told before the build when --iidfile cannot be written", async () => {
-		expect((await cli([...args, "--iidfile", "."], { cwd })).calls).toEqual([]);
-	});
+	it.each([".", "no/such/folder/id", "Nodefile.worker/id"])(
+		"is told before the build when --iidfile cannot be written: %s",
+		async (path) => {
+			expect(await cli([...args, "--iidfile", path], { cwd })).toMatchObject({ status: 7, calls: [] });
+		},
+	);
 
 	it("is one line of JSON with --progress json", async () => {
 		const { stdout } = await cli([...args, "--progress", "json"], { cwd, answers });

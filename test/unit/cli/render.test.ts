@@ -1,10 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { TextOutput } from "../../../src/cli/io.ts";
+import { renderError } from "../../../src/cli/render/error.ts";
 import { JsonRenderer } from "../../../src/cli/render/json.ts";
 import { PlainRenderer } from "../../../src/cli/render/plain.ts";
 import { type Renderer, resolveProgress } from "../../../src/cli/render/renderer.ts";
 import { TtyRenderer } from "../../../src/cli/render/tty.ts";
+import { NodebuildError } from "../../../src/errors.ts";
 import type { BuildEvent } from "../../../src/events.ts";
 import { INTERRUPTED_BUILD, type Recording, WHOLE_BUILD } from "./events.ts";
 import { step, TextSink } from "./harness.ts";
@@ -157,6 +159,21 @@ describe("whatever a guest writes", () => {
 		play([[0, { type: "step-output", step: of, stream: "stdout", data }]], plain, sink);
 		expect(sink.text.match(/y/g)).toHaveLength(40_000);
 	});
+});
+
+it("an error's place stays on its line, whatever is in the file and its name", () => {
+	const at = { file: "a\nb\u001b[2J", line: 1, column: 5, text: "RUN \u001b[31mx", length: 6 };
+	const error = new NodebuildError({ code: "NODEFILE_INVALID", message: "no", at });
+	expect(renderError(error, { color: false, debug: false })).toBe(
+		[
+			"error[NODEFILE_INVALID]: no",
+			" --> a\\nb\\u001b[2J:1:5",
+			"  |",
+			"1 | RUN \ufffd[31mx",
+			"  |     ^^^^^^",
+			"",
+		].join("\n"),
+	);
 });
 
 describe("the mode of progress", () => {

@@ -45,6 +45,15 @@ describe("--secret", () => {
 	});
 });
 
+/** The kernel lets nobody read it, root included. */
+const UNREADABLE = "/proc/sys/vm/compact_memory";
+
+it("what cannot be read is refused before anything is done", async () => {
+	const io = await here();
+	expect(() => parseSecret(`id=a,src=${UNREADABLE}`, io)).toThrow(`The file ${UNREADABLE} cannot be read: EACCES`);
+	expect(() => parseSsh(`a=${UNREADABLE}`, io)).toThrow("cannot be read");
+});
+
 describe("--ssh", () => {
 	it("names the agent of the environment, another one, or keys", async () => {
 		const io = await here({ SSH_AUTH_SOCK: "file" });

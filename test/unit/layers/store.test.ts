@@ -198,6 +198,9 @@ test("images: by key, name, tag and id; a tag moves; unknown names suggest", asy
 	expect(await store.images.find("team/web:1.0")).toEqual(image);
 	expect(await store.images.find(image.id.slice(0, 19))).toEqual(image);
 	expect(await store.images.find(image.id.slice(7, 19))).toEqual(image);
+	expect(await store.images.find(image.id.slice(7, 8))).toEqual(image);
+	expect(await store.images.findNamed(image.id.slice(7, 19))).toBeUndefined();
+	expect(await store.images.findNamed("team/web:1.0")).toEqual(image);
 	expect(await holds(image.disk, 3, "3M", "64k")).toBe(true);
 	const other = await addImage(store, layer, "two", ["web"]);
 	expect((await store.images.find("web"))?.id).toBe(other.id);
@@ -336,15 +339,17 @@ test("a lock of the store excludes; another name does not wait", async () => {
 	const order: string[] = [];
 	const first = await store.lock("step/sha256:x");
 	await (await store.lock("step/sha256:y")).release();
-	const second = store.lock("step/sha256:x", { onWait: () => order.push("waits") }).then((lock) => {
-		order.push("has it");
-		return lock.release();
+	let second: Promise<void> | undefined;
+	await new Promise<void>((resolve) => {
+		second = store.lock("step/sha256:x", { onWait: resolve }).then((lock) => {
+			order.push("has it");
+			return lock.release();
+		});
 	});
-	await new Promise((resolve) => setTimeout(resolve, 50));
 	order.push("release");
 	await first.release();
 	await second;
-	expect(order).toEqual(["waits", "release", "has it"]);
+	expect(order).toEqual(["release", "has it"]);
 });
 
 test("a frozen disk that cannot be moved leaves the store as it was", async () => {

@@ -48,3 +48,9 @@ describe("what is underlined", () => {
 		expect(partOf(at, undefined)).toBe(at);
 	});
 });
+
+it("quotes in COPY are answered with the list form", async () => {
+	await expect(planText('FROM debian:12\nCOPY --link "a b" c')).rejects.toMatchObject({
+		hint: 'Names with blanks are written as a list: COPY --link ["a b", "c"]',
+	});
+});
