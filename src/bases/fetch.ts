@@ -110,7 +110,10 @@ function noArchitecture(ref: string, architecture: string, entry: BaseEntry, opt
 async function fetchImage(request: ImageRequest, options: ResolveOptions): Promise<Base> {
 	const { store } = options;
 	const wanted = request.expected.find(({ pin }) => pin.algorithm === "sha256")?.pin;
-	const stored = wanted === undefined ? undefined : await store.bases.find(digestOfHex(wanted.hex));
+	// The same content may have come from elsewhere.
+	const find = async (): Promise<Base | undefined> =>
+		wanted === undefined ? undefined : await store.bases.also(digestOfHex(wanted.hex), referenceOf(request));
+	const stored = await find();
 	if (stored !== undefined) return stored;
 	const partial = join(store.downloadsDir, `${sha256(request.url).slice(7, 23)}-${request.name}`);
 	await using _lock = await store.lock(`download:${request.url}`, {
@@ -118,7 +121,7 @@ async function fetchImage(request: ImageRequest, options: ResolveOptions): Promi
 		onWait: () =>
 			options.emit({ type: "info", message: `another build is downloading ${request.url}: waiting for it` }),
 	});
-	const meanwhile = wanted === undefined ? undefined : await store.bases.find(digestOfHex(wanted.hex));
+	const meanwhile = await find();
 	return meanwhile ?? (await transfer(request, partial, options));
 }
 
@@ -166,6 +169,11 @@ async function keep(request: ImageRequest, partial: string, hex: string, options
 		},
 		...(options.signal === undefined ? {} : { signal: options.signal }),
 	});
+}
+
+function referenceOf(request: ImageRequest) {
+	const { ref, architecture, url: source } = request;
+	return { ref, architecture, source, verified: verification(request), created: new Date().toISOString() };
 }
 
 /** BaseRecord.verified: "sha256", "sha512", either with "+gpg", or "unverified". */

@@ -50,7 +50,10 @@ async function findStored(
 ): Promise<Base | undefined> {
 	const { pin } = reference;
 	const { bases } = options.store;
-	if (pin?.algorithm === "sha256") return bases.find(`sha256:${pin.hex}`);
+	if (pin?.algorithm === "sha256") {
+		const base = await bases.find(`sha256:${pin.hex}`);
+		return base === undefined || reference.kind === "named" ? base : { ...base, ref, source: ref };
+	}
 	if (pin !== undefined || (options.refresh === true && !options.offline)) return undefined;
 	const stored = await bases.findRef(ref, architectureOf(options.platform));
 	if (stored === undefined || reference.kind === "url" || options.source === "auto") return stored;

@@ -7,6 +7,7 @@
  * layers/<hex of key>/             disk.qcow2 layer.json
  * images/<hex of the plan's key>/  disk.qcow2 image.json
  * tags/<encoded name>/<tag>.json   which image a name means
+ * refs/<hex>.json                  a further reference of a base, see base-refs.ts
  * caches/<hex of identity>[-N]/    disk.raw cache.json, see cache-store.ts
  * downloads/                       unfinished downloads, resumable; what ADD fetched (add-*)
  * locks/                           see system/locks.ts
@@ -16,7 +17,7 @@
  * names its backing file is right in tmp/, where it is written, and in the folder it is renamed to.
  */
 import { join, sep } from "node:path";
-import { type Digest, hexOf } from "../digest.ts";
+import { type Digest, hexOf, sha256 } from "../digest.ts";
 
 /** What a disk of the store may stand on. */
 export type DiskKind = "bases" | "layers" | "images";
@@ -46,6 +47,10 @@ export interface StorePaths {
 	name(name: string): string;
 	tag(name: string, tag: string): string;
 	cache(name: string): string;
+	/** All further references of bases. */
+	readonly refs: string;
+	/** What is known of one of them. */
+	baseRef(ref: string, architecture: string): string;
 	/** A lock's file; any text may be its name. */
 	lock(name: string): string;
 }
@@ -57,6 +62,7 @@ export function storePaths(home: string): StorePaths {
 		home,
 		version: join(home, "version"),
 		tags: join(home, "tags"),
+		refs: join(home, "refs"),
 		caches: join(home, "caches"),
 		downloads: join(home, "downloads"),
 		locks: join(home, "locks"),
@@ -68,6 +74,7 @@ export function storePaths(home: string): StorePaths {
 		name,
 		tag: (text, tag) => join(name(text), `${tag}.json`),
 		cache: (text) => join(home, "caches", text),
+		baseRef: (ref, architecture) => join(home, "refs", `${hexOf(sha256(`${architecture} ${ref}`))}.json`),
 		lock: (text) => join(home, "locks", encodeName(text)),
 	};
 }

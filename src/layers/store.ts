@@ -57,7 +57,7 @@ async function readVersion(paths: StorePaths): Promise<string | undefined> {
 
 /** What may lie in a folder that is to become a store: what a maker that was killed left, and a disk's own. */
 const NO_STRANGERS =
-	/^(bases|layers|images|tags|caches|downloads|epochs|contexts|host|ram|locks|tmp|lost\+found|\..*\.tmp)$/;
+	/^(bases|layers|images|tags|caches|downloads|epochs|contexts|host|ram|refs|cache|locks|tmp|lost\+found|\..*\.tmp)$/;
 
 /** @throws NodebuildError STORE_INVALID for a folder with files of somebody else's, which a store would get mixed up with. */
 async function requireOurs(paths: StorePaths): Promise<void> {

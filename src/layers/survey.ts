@@ -2,6 +2,7 @@
 import { lstat, readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { diskUsage, exists } from "../system/files.ts";
+import { dropLostRefs } from "./base-refs.ts";
 import { holdIdleCaches, idleCaches } from "./cache-store.ts";
 import type { LiveStore } from "./live-store.ts";
 import { pruneLive, unusedMemory } from "./live-prune.ts";
@@ -237,6 +238,7 @@ export async function prune(
 		}
 		await sweepTemps(paths);
 		await dropEmptyTags(paths);
+		await dropLostRefs(paths);
 		return chosen;
 	});
 	for (const grave of graves) await discard(grave);

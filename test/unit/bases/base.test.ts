@@ -281,6 +281,25 @@ describe("FROM an address", () => {
 		expect(base).toMatchObject({ ref: `${url}/a/disk.qcow2`, verified: "sha256" });
 	});
 
+	test.each([true, false])(
+		"with the same content as another is found by both, also offline; listed: %s",
+		async (listed) => {
+			const { data } = await disk("qcow2");
+			const sums = listed
+				? { "/a/SHA256SUMS": `${hash(data)}  disk.qcow2\n`, "/b/SHA256SUMS": `${hash(data)}  disk.qcow2\n` }
+				: {};
+			const { url } = await site(files({ "/a/disk.qcow2": data, "/b/disk.qcow2": data, ...sums }));
+			const how = await options(await temporaryStore());
+			for (const offline of [false, true])
+				for (const folder of ["a", "b"]) {
+					const ref = `${url}/${folder}/disk.qcow2`;
+					const base = await resolveBase(ref, { ...how, offline });
+					expect(base).toMatchObject({ ref, source: ref, digest: `sha256:${hash(data)}` });
+				}
+			expect(await how.store.bases.list()).toHaveLength(1);
+		},
+	);
+
 	test("a checksum file that does not list it is not called absent", async () => {
 		const { data } = await disk("qcow2");
 		const content = { "/a/disk.qcow2": data, "/a/SHA256SUMS": `${"0".repeat(64)}  other.qcow2\n` };

@@ -341,7 +341,7 @@ test("a lock of the store excludes; another name does not wait", async () => {
 	await (await store.lock("step/sha256:y")).release();
 	let second: Promise<void> | undefined;
 	await new Promise<void>((resolve) => {
-		second = store.lock("step/sha256:x", { onWait: resolve }).then((lock) => {
+		second = store.lock("step/sha256:x", { onWait: () => resolve() }).then((lock) => {
 			order.push("has it");
 			return lock.release();
 		});
@@ -359,4 +359,21 @@ test("a frozen disk that cannot be moved leaves the store as it was", async () =
 	await expect(store.layers.commit(layerRecord(base.digest, "x"), "/absent/disk")).rejects.toThrow("ENOENT");
 	expect(await readdir(join(store.home, "tmp"))).toEqual([]);
 	expect(await store.layers.list()).toEqual([]);
+});
+
+test("a base is found by its further references, which go with it", async () => {
+	const home = await tempDir();
+	const store = await openStore(home);
+	const base = await addBase(store, "https://a.example/disk");
+	const { architecture, created } = base;
+	const other = { ref: "https://b.example/disk", source: "b", verified: "sha256", architecture, created };
+	expect(await store.bases.also(sha256("none"), other)).toBeUndefined();
+	expect(await store.bases.also(base.digest, other)).toMatchObject({ ...other, digest: base.digest });
+	expect(await store.bases.findRef(other.ref, architecture)).toMatchObject({ ...other, digest: base.digest });
+	expect((await store.bases.findRef(base.ref, architecture))?.ref).toBe(base.ref);
+	await store.close();
+	await using again = await openStore(home);
+	await again.prune({ all: true });
+	expect(await readdir(join(home, "refs"))).toEqual([]);
+	expect(await again.bases.findRef(other.ref, architecture)).toBeUndefined();
 });
