@@ -4,13 +4,15 @@
  *   images    worker, control plane and combined images of two minor versions on two systems, from an internal mirror, each
  *             checked on a booted machine with the suite `kubernetes`
  *   changes   what runs again after each kind of change, held against the table of docs/kubernetes.md
+ *   rhel      the scripts of the Nodefiles with a real dnf in a container-like root (as root, on Debian or Ubuntu)
  *   proof     a control plane that `kubeadm init` runs on and a worker that joins it, with no network but theirs
  *
- *   node scripts/test-kubernetes.mjs [--only images|changes|proof]... [--base debian:12]... [--version 1.20.2]...
- *     [--mirror FOLDER] [--measure]
+ *   node scripts/test-kubernetes.mjs [--only images|changes|rhel|proof]... [--base debian:12]... [--version 1.20.2]...
+ *     [--mirror FOLDER] [--measure] [--with COMMAND]
  *
  * The mirror's folder is kept, with the real 1.20.2 that is built into it once (ten minutes on two free cores). --measure
- * builds a worker after each kind of change, for its time; for numbers, nothing else should run.
+ * builds a worker after each kind of change, for its time; for numbers, nothing else should run. --with puts a command
+ * before each call of nodebuild: "nice -n 5".
  */
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
@@ -25,11 +27,12 @@ const ROLES = ["worker", "control-plane", "combined"];
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { values } = parseArgs({
 	options: {
-		only: { type: "string", multiple: true, default: ["images", "changes", "proof"] },
+		only: { type: "string", multiple: true, default: ["images", "changes", "rhel", "proof"] },
 		base: { type: "string", multiple: true, default: ["debian:12", "debian:13"] },
 		version: { type: "string", multiple: true, default: [REAL, "1.34.2"] },
 		mirror: { type: "string", default: join(tmpdir(), "nodebuild-k8s-mirror") },
 		measure: { type: "boolean", default: false },
+		with: { type: "string", default: "" },
 	},
 });
 const out = join(values.mirror, "out");
@@ -52,7 +55,9 @@ function startMirror(versions) {
 /** @param {readonly string[]} args */
 function nodebuild(args) {
 	const begin = performance.now();
-	const { status } = spawnSync(process.execPath, [join(root, "dist/nodebuild.js"), ...args], { stdio: "inherit" });
+	const command = [...values.with.split(" "), process.execPath, join(root, "dist/nodebuild.js"), ...args];
+	const [program = "", ...rest] = command.filter((word) => word !== "");
+	const { status } = spawnSync(program, rest, { stdio: "inherit" });
 	return { passed: status === 0, seconds: Math.round((performance.now() - begin) / 1000) };
 }
 
@@ -128,6 +133,19 @@ async function proof() {
 	return steps.map((step) => ({ ...step, passed: true }));
 }
 
+function rhel() {
+	const { stdout } = spawnSync("sh", [join(root, "scripts/k8s-rhel/dry-run.sh")], {
+		encoding: "utf8",
+		stdio: ["ignore", "pipe", "inherit"],
+	});
+	const told = [...stdout.matchAll(/^(ok|FAILED) +(.+)$/gm)].map(([, word, what = ""]) => ({
+		what,
+		passed: word === "ok",
+	}));
+	if (told.some(({ passed }) => !passed)) console.log(stdout);
+	return told.length > 0 ? told : [{ what: "the root is made", passed: false }];
+}
+
 const built = spawnSync(
 	"sh",
 	[join(root, "scripts/k8s-mirror/build-kubernetes.sh"), join(values.mirror, "kubernetes")],
@@ -162,6 +180,7 @@ try {
 			CHANGES.map(([change, args]) => testChange(base, version, change, args)),
 		);
 	}
+	if (values.only.includes("rhel")) show("RHEL family", rhel());
 	if (values.only.includes("proof")) show("proof", await proof());
 } finally {
 	mirror.kill();

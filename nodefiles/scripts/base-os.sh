@@ -5,9 +5,10 @@
 # Disabled files get this ending, so that finish.sh finds them.
 DISABLED=.nodebuild-disabled
 
+# Where containerd.io is installed, as always on the RHEL family, it brings its own runc and conflicts with another one.
 COMMON="cloud-init qemu-guest-agent openssh-server chrony iptables nftables socat ipset jq curl wget openssl
-ca-certificates runc"
-DEBIAN="auditd conntrack ebtables yq gnupg lsb-release apt-transport-https cloud-guest-utils"
+ca-certificates"
+DEBIAN="runc auditd conntrack ebtables yq gnupg lsb-release apt-transport-https cloud-guest-utils"
 RHEL="audit conntrack-tools gnupg2 cloud-utils-growpart iptables-nft"
 
 repositories() {
@@ -31,7 +32,10 @@ repositories() {
 update() {
 	stamp os-patch "${OS_PATCH:-}"
 	# Nothing but this build installs packages from here on.
-	systemctl disable --now apt-daily.timer apt-daily-upgrade.timer unattended-upgrades.service 2>/dev/null || true
+	for unit in apt-daily.timer apt-daily-upgrade.timer unattended-upgrades.service dnf-automatic.timer \
+		dnf-automatic-install.timer dnf-makecache.timer; do
+		systemctl disable --now "$unit" 2>/dev/null || true
+	done
 	case $FAMILY in
 		debian)
 			rm -f /run/nodebuild-apt-lists

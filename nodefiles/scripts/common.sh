@@ -55,7 +55,8 @@ install_packages() {
 			apt_lists
 			apt_get install --no-install-recommends "$@"
 			;;
-		rhel) dnf_ install "$@" ;;
+		# Minimal systems have curl-minimal and the like, which the whole package replaces.
+		rhel) dnf_ --allowerasing install "$@" ;;
 	esac
 }
 

@@ -13,20 +13,34 @@ executables() {
 	done
 }
 
-repositories() {
-	for folder in /etc/apt/sources.list.d /etc/yum.repos.d; do
-		for word in ${extra_repos_content:-}; do
-			[ "${remove_extra_repos:-false}" != true ] || rm -f "$folder/$(basename "${word%%:*}")"
-		done
-		[ "${reenable_public_repos:-true}" = true ] || continue
-		for file in /etc/apt/sources.list"$DISABLED" "$folder"/*"$DISABLED"; do
-			[ ! -e "$file" ] || mv "$file" "${file%"$DISABLED"}"
-		done
+# What is only there for the build, by remove_extra_repos; noted, so that the suite can look for it in the image.
+remove_extra() {
+	[ "${remove_extra_repos:-false}" = true ] || return 0
+	set -- /etc/pip.conf /etc/apt/sources.list.d/kubernetes.list /etc/apt/keyrings/kubernetes.gpg /etc/yum.repos.d/kubernetes.repo
+	for word in ${extra_repos_content:-}; do
+		name=$(basename "${word%%:*}")
+		set -- "$@" "/etc/apt/sources.list.d/$name" "/etc/yum.repos.d/$name"
 	done
-	if [ "${remove_extra_repos:-false}" = true ]; then
-		rm -f /etc/pip.conf /etc/apt/sources.list.d/kubernetes.list /etc/yum.repos.d/kubernetes.repo
-	fi
+	rm -f "$@"
+	stamp removed "$(printf '%s\n' "$@")"
+}
+
+repositories() {
 	rm -f /run/nodebuild-apt-lists
+	if [ "${reenable_public_repos:-true}" != true ]; then
+		stamp disabled-repositories "${disable_public_repos:-false}"
+		return 0
+	fi
+	for file in /etc/apt/sources.list"$DISABLED" /etc/apt/sources.list.d/*"$DISABLED" /etc/yum.repos.d/*"$DISABLED"; do
+		[ ! -e "$file" ] || mv "$file" "${file%"$DISABLED"}"
+	done
+}
+
+# A registration with Red Hat is this machine's alone; a role of the user's may have made one.
+unregister() {
+	command -v subscription-manager >/dev/null || return 0
+	if subscription-manager identity >/dev/null 2>&1; then subscription-manager unregister; fi
+	subscription-manager clean
 }
 
 # Nothing of a cluster belongs into an image.
@@ -43,11 +57,15 @@ no_cluster() {
 }
 
 finish() {
+	remove_extra
 	repositories
+	unregister
 	no_cluster
 	stamp role "$1"
 	if [ "${kubernetes_enable_kubelet:-false}" != true ]; then systemctl disable --now kubelet 2>/dev/null || true; fi
-	systemctl disable --now apt-daily.timer apt-daily-upgrade.timer 2>/dev/null || true
+	for unit in apt-daily.timer apt-daily-upgrade.timer dnf-makecache.timer; do
+		systemctl disable --now "$unit" 2>/dev/null || true
+	done
 	rm -rf /usr/local/lib/nodebuild
 }
 

@@ -16,13 +16,26 @@ runtime() {
 			;;
 		rhel)
 			# The distribution has none; Docker's repository has, unless a repository of one's own brings it.
-			dnf -q repoquery containerd.io 2>/dev/null | grep -q . ||
-				dnf config-manager --add-repo https://download.docker.com/linux/centos/docker-ce.repo
+			dnf -q repoquery containerd.io 2>/dev/null | grep -q . || docker_repository
 			install_packages "containerd.io${containerd_version:+-$containerd_version}"
 			;;
 	esac
 	systemctl enable --now containerd
-	systemctl disable --now docker dockerd conntrackd 2>/dev/null || true
+	for unit in docker dockerd conntrackd; do systemctl disable --now "$unit" 2>/dev/null || true; done
+}
+
+# Docker has a repository for each of these; the systems that are built from RHEL use the one of CentOS.
+docker_repository() {
+	[ "${disable_public_repos:-false}" != true ] ||
+		fail "no repository has containerd.io, and disable_public_repos keeps Docker's away: name one that has it in extra_repos"
+	# shellcheck disable=SC1090,SC1091
+	id=$(. "${NODEBUILD_OS_RELEASE:-/etc/os-release}" && echo "$ID")
+	case $id in
+		fedora | rhel) ;;
+		*) id=centos ;;
+	esac
+	curl -fsSL --retry 3 -o "${NODEBUILD_YUM_REPOS:-/etc/yum.repos.d}/docker-ce.repo" \
+		"https://download.docker.com/linux/$id/docker-ce.repo"
 }
 
 # newest NAME PATTERN: the newest version of a package that a pattern such as 1.34.2-* means.
@@ -92,11 +105,23 @@ kubernetes() {
 	# Without a cluster it would only fail: cloud-init enables it.
 	if [ "${kubernetes_enable_kubelet:-false}" = true ]; then
 		systemctl enable kubelet
+		stamp kubelet enabled
 	else
 		systemctl disable --now kubelet
+		stamp kubelet disabled
 	fi
 	stamp version "$KUBERNETES_VERSION"
 	stamp series "$kubernetes_series"
+	stamp packages "$(installed)"
+}
+
+# Names and versions of what a node is made of, where there are such packages.
+installed() {
+	set -- containerd containerd.io cri-tools kubeadm kubectl kubelet kubernetes-cni runc
+	case $FAMILY in
+		debian) dpkg-query -f '${db:Status-Abbrev}${Package} ${Version}\n' -W "$@" 2>/dev/null | sed -n 's/^[hi]i *//p' ;;
+		rhel) rpm -q --qf '%{NAME} %{VERSION}-%{RELEASE}\n' "$@" | grep -v 'not installed' ;;
+	esac
 }
 
 # What kubeadm says that this release runs with.

@@ -47,6 +47,7 @@ export async function verifyFound(
 			memory: options.memory,
 			cpus: options.cpus,
 			forwards: ports.map((guest) => ({ host: 0, guest, protocol: "tcp" })),
+			agentChannel: true,
 		},
 		purpose: "run",
 		firstBoot: true,

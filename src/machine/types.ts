@@ -13,6 +13,8 @@ export interface MachineSpec {
 	readonly hostname?: string;
 	/** Path of a unix socket that is to be the serial console. */
 	readonly consoleSocket?: string;
+	/** A channel for the guest agent, as platforms give machines one: its service runs only where there is one. */
+	readonly agentChannel?: boolean;
 }
 
 /** The disk a machine starts from; it writes to an overlay of its own. */

@@ -52,9 +52,16 @@ export function qemuArguments(spec: MachineSpec, files: QemuFiles, accelerator: 
 		...["-device", `virtio-scsi-pci,id=${SCSI_CONTROLLER},bus=pcie.0,addr=0xb`],
 		...["-device", "pcie-root-port,id=port0,chassis=1,bus=pcie.0,addr=0x9"],
 		...["-device", "pcie-root-port,id=port1,chassis=2,bus=pcie.0,addr=0xa"],
+		...(spec.agentChannel === true ? AGENT_CHANNEL : []),
 		...kernel(files),
 	];
 }
+
+/** Nobody listens at its other end. */
+const AGENT_CHANNEL = [
+	...["-device", "virtio-serial-pci,bus=pcie.0,addr=0xc", "-chardev", "null,id=agent"],
+	...["-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0"],
+];
 
 function acceleration(accelerator: Accelerator): string[] {
 	if (accelerator === "kvm") return ["-accel", "kvm", "-cpu", "host"];

@@ -15,7 +15,7 @@ const before = new Map<string, readonly string[]>();
 beforeAll(async () => {
 	home = await mkdtemp(join(tmpdir(), "nodebuild-layers-"));
 	for (const name of CHAIN) before.set(name, await keys(name, {}));
-});
+}, 60_000);
 afterAll(() => rm(home, { recursive: true }));
 
 async function keys(name: string, buildArgs: Readonly<Record<string, string>>): Promise<readonly string[]> {

@@ -1,42 +1,11 @@
 /** The scripts under nodefiles/, run by this host's sh with programs of the test's own on PATH. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { tempDir } from "../system/child.ts";
+import { DEBIAN, ROCKY, SCRIPTS, setup } from "./setup.ts";
 
-const SCRIPTS = "nodefiles/scripts";
 const names = readdirSync(SCRIPTS);
-
-async function setup(release: string, programs: Readonly<Record<string, string>> = {}) {
-	const folder = await tempDir();
-	writeFileSync(join(folder, "os-release"), release);
-	const bin = join(folder, "bin");
-	mkdirSync(bin);
-	for (const [name, text] of Object.entries(programs)) {
-		writeFileSync(join(bin, name), `#!/bin/sh\n${text}\n`);
-		chmodSync(join(bin, name), 0o755);
-	}
-	const env = {
-		PATH: `${bin}:/usr/bin:/bin`,
-		NODEBUILD_LIB: SCRIPTS,
-		NODEBUILD_OS_RELEASE: join(folder, "os-release"),
-		LOG: join(folder, "log"),
-	};
-	/** A script's functions, without what it does. */
-	const call = (script: string, code: string, more: Readonly<Record<string, string>> = {}) => {
-		const text = readFileSync(join(SCRIPTS, script), "utf8").replace(/^case \$\{1:-\}[\s\S]*/m, "");
-		const { status, stdout, stderr } = spawnSync("sh", ["-c", `${text}\n${code}`], {
-			env: { ...env, ...more },
-			encoding: "utf8",
-		});
-		return { status, stdout: stdout.trim(), stderr: stderr.trim() };
-	};
-	return { call, folder, log: () => readFileSync(env.LOG, "utf8").trim().split("\n") };
-}
-
-const DEBIAN = 'ID=debian\nPRETTY_NAME="Debian GNU/Linux 12"\n';
-const ROCKY = 'ID="rocky"\nID_LIKE="rhel centos fedora"\n';
 
 test.each(names)("%s is a script that sh can read", (name) => {
 	execFileSync("sh", ["-n", join(SCRIPTS, name)]);
@@ -115,15 +84,6 @@ describe("packages of Kubernetes", () => {
 		const refused = call("node.sh", "newest kubeadm '1.33.1-*'");
 		expect(refused.status).not.toBe(0);
 		expect(refused.stderr).toMatch(/no kubeadm 1\.33\.1-\*; they have: 1\.34\.10-1\.1 1\.34\.2-1\.2 1\.34\.2-1\.1/);
-	});
-
-	test("are installed with dnf on the RHEL family, past its own exclude", async () => {
-		const { call, log } = await setup(ROCKY, { dnf: 'echo "$*" >>"$LOG"' });
-		const versions = { KUBERNETES_VERSION: "1.34.2", kubernetes_rpm_version: "1.34.2-*", KUBELET_VERSION: "1.34.1" };
-		expect(call("node.sh", "kubernetes_rhel", versions).status).toBe(0);
-		expect(log()).toEqual([
-			"-y -q --setopt=install_weak_deps=False --setopt=retries=3 --disableexcludes=kubernetes install kubeadm-1.34.2-* kubelet-1.34.1-* kubectl-1.34.2-* cri-tools kubernetes-cni",
-		]);
 	});
 
 	test("need a containerd that goes with them", async () => {

@@ -88,6 +88,12 @@ test("the whole command line of a plain machine", () => {
 	`);
 });
 
+test("a channel for the guest agent is there where it is asked for", () => {
+	const channel = "virtserialport,chardev=agent,name=org.qemu.guest_agent.0";
+	expect(all(argumentsOf({ agentChannel: true }), "-device")).toContain(channel);
+	expect(all(argumentsOf(), "-device")).not.toContain(channel);
+});
+
 describe("acceleration", () => {
 	test("KVM shows the host's CPU; emulation uses all of the host's cores", () => {
 		expect(all(argumentsOf({}, {}, "kvm"), "-accel")).toEqual(["kvm"]);

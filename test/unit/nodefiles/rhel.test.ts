@@ -1,0 +1,65 @@
+/** What the scripts ask dnf for; scripts/k8s-rhel/dry-run.sh has it done by a real one. */
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { DEBIAN, ROCKY, setup } from "./setup.ts";
+
+test("packages of Kubernetes are installed with dnf on the RHEL family, past its own exclude", async () => {
+	const { call, log } = await setup(ROCKY, { dnf: 'echo "$*" >>"$LOG"' });
+	const versions = { KUBERNETES_VERSION: "1.34.2", kubernetes_rpm_version: "1.34.2-*", KUBELET_VERSION: "1.34.1" };
+	expect(call("node.sh", "kubernetes_rhel", versions).status).toBe(0);
+	expect(log()).toEqual([
+		"-y -q --setopt=install_weak_deps=False --setopt=retries=3 --disableexcludes=kubernetes install kubeadm-1.34.2-* kubelet-1.34.1-* kubectl-1.34.2-* cri-tools kubernetes-cni",
+	]);
+});
+
+test("whole packages take the place of minimal ones", async () => {
+	const { call, log } = await setup(ROCKY, { dnf: 'echo "$*" >>"$LOG"' });
+	expect(call("common.sh", "install_packages curl jq").status).toBe(0);
+	expect(log()).toEqual(["-y -q --setopt=install_weak_deps=False --setopt=retries=3 --allowerasing install curl jq"]);
+});
+
+test("runc comes with containerd.io, which conflicts with another one", async () => {
+	const asked = async (release: string, programs: Readonly<Record<string, string>>) => {
+		const { call, log } = await setup(release, programs);
+		expect(call("base-os.sh", "apt_lists() { :; }; packages").status).toBe(0);
+		return log().find((line) => line.includes(" install ")) ?? "";
+	};
+	const write = 'echo "$*" >>"$LOG"';
+	expect(await asked(ROCKY, { dnf: write })).not.toMatch(/ runc( |$)/);
+	expect(await asked(DEBIAN, { "apt-get": write })).toMatch(/ runc( |$)/);
+});
+
+test.each([
+	["rocky", "centos"],
+	["almalinux", "centos"],
+	["centos", "centos"],
+	["rhel", "rhel"],
+	["fedora", "fedora"],
+])("containerd.io for %s is Docker's for %s", async (id, repository) => {
+	const { call, folder, log } = await setup(`ID=${id}\nID_LIKE="rhel fedora"\n`, {
+		curl: 'echo "$*" >>"$LOG"; while [ "$1" != -o ]; do shift; done; echo "$3" >"$2"',
+	});
+	const variables = { NODEBUILD_YUM_REPOS: folder };
+	expect(call("node.sh", "docker_repository", variables)).toMatchObject({ status: 0, stderr: "" });
+	expect(log()).toHaveLength(1);
+	expect(readFileSync(join(folder, "docker-ce.repo"), "utf8")).toBe(
+		`https://download.docker.com/linux/${repository}/docker-ce.repo\n`,
+	);
+});
+
+test("Docker's repository is not asked where public ones are disabled", async () => {
+	const { call, folder } = await setup(ROCKY, { curl: 'echo "$*" >>"$LOG"' });
+	const variables = { NODEBUILD_YUM_REPOS: join(folder, "repos"), disable_public_repos: "true" };
+	mkdirSync(variables.NODEBUILD_YUM_REPOS);
+	expect(call("node.sh", "docker_repository", variables)).toMatchObject({
+		status: 1,
+		stderr: expect.stringMatching(/containerd\.io.*extra_repos/),
+	});
+});
+
+test("a registration with Red Hat is given up", async () => {
+	const { call, log } = await setup(ROCKY, { "subscription-manager": 'echo "$*" >>"$LOG"' });
+	expect(call("finish.sh", "unregister").status).toBe(0);
+	expect(log()).toEqual(["identity", "unregister", "clean"]);
+});
