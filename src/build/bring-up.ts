@@ -49,7 +49,10 @@ export async function bringUp(
 	} as const;
 	const begun = performance.now();
 	try {
-		if (takesLive(options)) await trim(running);
+		if (takesLive(options)) {
+			await trim(running);
+			await readNames(running);
+		}
 		const { file, live: state } = await freeze(running, chain.rootKey, options, keeper);
 		const boot = Math.round(running.bootMilliseconds);
 		commits.add({ ...record, took: { run: 0, freeze: Math.round(performance.now() - begun), boot } }, file);
@@ -86,6 +89,11 @@ export async function freeze(
  */
 async function trim({ machine }: Running): Promise<void> {
 	await machine.guest.script("fstrim -a 2>/dev/null\nexit 0\n");
+}
+
+/** Every machine of this base goes on from this memory: with all names and inodes in it, none looks them up on the disk again. */
+async function readNames({ machine }: Running): Promise<void> {
+	await machine.guest.script("find / -xdev -size +0 >/dev/null 2>&1\nexit 0\n");
 }
 
 /** A machine that was booted from a layer without a live state: from now on there is one, and the machine goes on from it. */

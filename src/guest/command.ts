@@ -30,15 +30,22 @@ export interface GuestCommand {
 export function commandLine(command: GuestCommand): string {
 	const network =
 		command.network === "none" ? ["unshare", "--net", "/bin/sh", "-c", 'ip link set lo up; exec "$@"', "sh"] : [];
+	const place = command.place ?? "machine";
 	const words = [
-		...["exec", ...entrance(command.place ?? "machine"), ...network],
-		...["/bin/sh", "-c", 'cd "$1" || exit 125; umask 022; shift; exec "$@"', "sh", command.cwd],
+		...["exec", ...entrance(place), ...network],
+		...(startsThere(command) ? [] : ["/bin/sh", "-c", 'cd "$1" || exit 125; shift; exec "$@"', "sh", command.cwd]),
 		...identity(command.user),
 		...["env", "-i", ...command.env.map(([name, text]) => `${name}=${text}`)],
 		...(command.secrets === true ? takingSecrets(command.env) : []),
 		...program(command.argv),
 	];
-	return `${words.map(quote).join(" ")}${command.stdin || command.secrets === true ? "" : " </dev/null"}`;
+	const first = place === "access" ? `cd ${quote(command.cwd)} || exit 125; umask 022; ` : "umask 022; ";
+	return `${first}${words.map(quote).join(" ")}${command.stdin || command.secrets === true ? "" : " </dev/null"}`;
+}
+
+/** Our sshd's shell goes there itself; who enters a mount namespace is in its root directory (setns(2)). */
+function startsThere({ place, cwd }: GuestCommand): boolean {
+	return place === "access" || cwd === "/";
 }
 
 function entrance(place: Place): string[] {

@@ -1,14 +1,14 @@
 /** A guest over SSH, with the reboots that a Nodefile's own steps cause. */
 import type { Duplex } from "node:stream";
 import { messageOf, NodebuildError } from "../errors.ts";
+import type { Env } from "../plan/types.ts";
 import { readEnvironment } from "../system/env.ts";
 import { lookUpUser } from "./accounts.ts";
 import { commandLine, secretScript } from "./command.ts";
-import { SshConnection, type SshTarget } from "./ssh.ts";
 import type { RebootingGuest } from "./reboot.ts";
+import { SshConnection, type SshTarget } from "./ssh.ts";
 import { attachTerminal } from "./terminal.ts";
 import type { CapturedResult, ExecOptions, ExecResult, ScriptOptions } from "./types.ts";
-import type { Env } from "../plan/types.ts";
 import type { ResolvedUser } from "./users.ts";
 
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -40,6 +40,8 @@ export class SshGuest implements RebootingGuest {
 	#gone = false;
 	/** Command lines that were sent as files. */
 	#parked = 0;
+	/** What goes ahead of each command until the first of them has ended. */
+	#prelude: (() => string) | undefined;
 
 	private constructor(options: SshGuestOptions, connection: SshConnection) {
 		this.#options = options;
@@ -52,6 +54,11 @@ export class SshGuest implements RebootingGuest {
 	/** Try until the guest answers. @throws NodebuildError MACHINE_NOT_READY, MACHINE_LOST, INTERRUPTED. */
 	static async connect(options: SshGuestOptions): Promise<SshGuest> {
 		return new SshGuest(options, await connectUntil(options, options.resumeTimeout ?? options.bootTimeout));
+	}
+
+	/** Shell that our sshd's own shell runs ahead of the next command: a round trip less than a command of its own. */
+	prepend(prelude: () => string): void {
+		this.#prelude = prelude;
 	}
 
 	async exec(options: ExecOptions): Promise<ExecResult> {
@@ -68,7 +75,7 @@ export class SshGuest implements RebootingGuest {
 			...(options.place === undefined ? {} : { place: options.place }),
 			...(user === undefined ? {} : { user }),
 		});
-		const command = await this.#sendable(line);
+		const command = `${this.#prelude?.() ?? ""}${await this.#sendable(line)}`;
 		const limit = options.timeout === undefined ? [] : [AbortSignal.timeout(options.timeout)];
 		const signals = [...limit, ...[options.signal, this.#options.signal].filter((signal) => signal !== undefined)];
 		const result = await this.#connection
@@ -82,6 +89,7 @@ export class SshGuest implements RebootingGuest {
 				if (limit[0]?.aborted === true) throw timedOut(options);
 				throw error;
 			});
+		this.#prelude = undefined;
 		if (result.status !== undefined) return { status: result.status, rebooted: false };
 		await this.reconnect();
 		await this.#requireReboot(options);
@@ -117,7 +125,7 @@ export class SshGuest implements RebootingGuest {
 		const user = await this.#user(options.user);
 		const { term = "xterm" } = readEnvironment();
 		const env = [...withHome(options.env ?? OUR_ENV, user), ["TERM", term] as const];
-		const command = commandLine({
+		const line = commandLine({
 			argv: options.argv,
 			env,
 			cwd: options.cwd ?? "/",
@@ -125,7 +133,7 @@ export class SshGuest implements RebootingGuest {
 			stdin: true,
 			...(user === undefined ? {} : { user }),
 		});
-		return attachTerminal(this.#connection, command, term);
+		return attachTerminal(this.#connection, `${this.#prelude?.() ?? ""}${line}`, term);
 	}
 
 	forwardSocket(path: string, onConnection: (stream: Duplex) => void): Promise<() => Promise<void>> {

@@ -81,7 +81,8 @@ fi
 # where it was ended all the same: begin anew, so that it can be told what became of the step
 trap 'kill "$access"; exit 0' TERM
 while :; do
-	"$program" -D -e -f "$config" < /dev/null &
+	# -r: a connection is served by a copy of this process, not by the program started anew (until OpenSSH 9.7)
+	"$program" -D -e -r -f "$config" < /dev/null &
 	access=$! status=0
 	wait "$access" || status=$?
 	# it does not run here under another name

@@ -121,7 +121,7 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
 		machine.attachGuest(guest);
 		if (state !== undefined) {
 			guest.bootId = state.record.bootId;
-			await wakeUp(guest);
+			guest.prepend(wakeUp);
 			return machine;
 		}
 		await noteBoot(guest);

@@ -86,6 +86,30 @@ test("a command line that is too long for an argument goes ahead as a file, whic
 	for (const text of parked) expect(text).toContain(`'${long.replaceAll("'", "'\\''")}'`);
 });
 
+describe("a prelude", () => {
+	test("goes ahead of every command until one has ended, not on its standard input", async () => {
+		const server = await sshServer();
+		const guest = await connect(server);
+		let count = 0;
+		guest.prepend(() => `echo before ${++count}\n`);
+		const first = guest.capture({ argv: ["cat"], stdin: "first\n" });
+		const beside = guest.capture({ argv: ["sh", "-c", "sleep 0.2; echo beside"] });
+		expect((await first).stdout).toBe("before 1\nfirst\n");
+		expect((await beside).stdout).toBe("before 2\nbeside\n");
+		expect((await guest.capture({ argv: ["echo", "after"] })).stdout).toBe("after\n");
+	});
+
+	test("that fails is the command's failure", async () => {
+		const guest = await connect(await sshServer());
+		guest.prepend(() => "echo broken >&2; exit 125\n");
+		expect(await guest.capture({ argv: ["echo", "done"] })).toMatchObject({
+			status: 125,
+			stdout: "",
+			stderr: "broken\n",
+		});
+	});
+});
+
 describe("a connection that ends under a command", () => {
 	async function broken(change: (state: { boot: string }) => void, more: Partial<SshGuestOptions> = {}) {
 		const { state, server } = machine();

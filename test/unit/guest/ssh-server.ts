@@ -77,7 +77,7 @@ export async function sshServer(handler: Handler = () => false): Promise<SshServ
 /** As sshd does: the exit status at once, the end of the channel when nobody holds its pipes any more. */
 function runIn(channel: ServerChannel, command: string): ChildProcess {
 	// This host's process 1 is nobody's guest.
-	const here = command.replace(/^exec nsenter -t 1 -m -n /, "exec ");
+	const here = command.replace("exec nsenter -t 1 -m -n ", "cd /; exec ");
 	const child = spawn("sh", ["-c", here], { stdio: "pipe" });
 	channel.on("error", () => undefined);
 	child.stdin.on("error", () => undefined);
