@@ -12,7 +12,8 @@ export default defineConfig({
 					globalSetup: ["test/e2e/support/global-setup.ts"],
 					testTimeout: 900_000,
 					hookTimeout: 900_000,
-					fileParallelism: false,
+					// A machine keeps about one core busy, most of the time.
+					maxWorkers: Number(process.env.NODEBUILD_E2E_JOBS ?? 2),
 				},
 			},
 		],

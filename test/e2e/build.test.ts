@@ -12,6 +12,7 @@ import { build, type SuccessfulBuild } from "./support/build.ts";
 import { nodebuild, succeed } from "./support/command.ts";
 import { checkRoot, debugfs, superblock } from "./support/disk.ts";
 import { machinesOf } from "./support/machines.ts";
+import { home } from "./support/home.ts";
 import { makeProject, type Project } from "./support/project.ts";
 
 const run = promisify(execFile);
@@ -345,6 +346,6 @@ describe("the store", () => {
 		expect(rows.map(({ name }: { name: string }) => name)).toEqual(
 			expect.arrayContaining(["Node.js", "QEMU", "accelerator", "qemu-img", "memory", "space", "store"]),
 		);
-		expect(rows.find(({ name }: { name: string }) => name === "store").found).toContain(inject("home"));
+		expect(rows.find(({ name }: { name: string }) => name === "store").found).toContain(home);
 	});
 });

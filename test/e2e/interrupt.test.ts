@@ -1,7 +1,7 @@
 /** Builds that are stopped, and machines that are lost: what is said, what ends, what is kept. */
 import { randomUUID } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
-import { beforeAll, describe, expect, inject, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { BASE_PREFIX } from "./support/base.ts";
 import { build, readEvents } from "./support/build.ts";
 import { type Running, start } from "./support/command.ts";
@@ -138,5 +138,5 @@ describe("a machine that is lost during a step", () => {
 });
 
 it("nothing of these tests runs on in the shared store either", async () => {
-	expect(await machinesOf(inject("home"))).toEqual([]);
+	expect(await machinesOf()).toEqual([]);
 });

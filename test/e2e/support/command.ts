@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { inject } from "vitest";
 import { environment, PROGRAM } from "./environment.ts";
+import { home } from "./home.ts";
 
 export interface CommandOptions {
 	/** Default: the tests' folder. */
@@ -10,7 +11,7 @@ export interface CommandOptions {
 	readonly env?: NodeJS.ProcessEnv;
 	/** Text for standard input, which then ends; without it, it is empty. */
 	readonly stdin?: string;
-	/** Store; default: the one that all tests share. */
+	/** Store; default: the test file's own. */
 	readonly home?: string;
 	/** A process group of its own, so that a signal may go to all of it as a terminal's Ctrl-C does. */
 	readonly detached?: boolean;
@@ -50,7 +51,7 @@ export function start(args: readonly string[], options: CommandOptions = {}): Ru
 	const begun = performance.now();
 	const child = spawn(process.execPath, [PROGRAM, ...args], {
 		cwd: options.cwd ?? inject("work"),
-		env: environment(options.home ?? inject("home"), options.env),
+		env: environment(options.home ?? home, options.env),
 		stdio: ["pipe", "pipe", "pipe"],
 		detached: options.detached === true,
 	});

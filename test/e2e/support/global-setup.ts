@@ -1,12 +1,13 @@
 /**
  * Once per run of the end-to-end tests: the compiled program, a store with the base in it and already booted once, a
- * folder for the tests' files. All tests share the store, so that none of them makes or first boots the base again.
+ * folder for the tests' files. Each test file has a copy of the store, so that none of them makes or first boots the base
+ * again, and several of them run at once.
  */
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import type { TestProject } from "vitest/node";
 import { BASE, BASE_PREFIX } from "./base.ts";
@@ -14,7 +15,7 @@ import { environment, PROGRAM } from "./environment.ts";
 
 declare module "vitest" {
 	interface ProvidedContext {
-		/** NODEBUILD_HOME of the tests. */
+		/** The store that the tests' own are copies of. */
 		home: string;
 		/** Folder for the tests' own files. */
 		work: string;
@@ -27,7 +28,9 @@ let created: readonly string[] = [];
 
 export async function setup(project: TestProject): Promise<void> {
 	const given = process.env.NODEBUILD_E2E_HOME;
-	const work = await mkdtemp(join(tmpdir(), "nodebuild-e2e-"));
+	// Beside the store: its files are linked from there.
+	const parent = given === undefined || given === "" ? tmpdir() : dirname(resolve(given));
+	const work = await mkdtemp(join(parent, "nodebuild-e2e-"));
 	created = [work];
 	const home = given === undefined || given === "" ? join(work, "home") : resolve(given);
 	try {
