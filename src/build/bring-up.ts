@@ -33,7 +33,7 @@ export async function bringUp(
 	const common = { store, spec, purpose: "build", signal, emit } as const;
 	if (begin.layer !== undefined) {
 		const running = await startAt(begin.layer, store, options);
-		return running.resumed ? running : await warm(running, begin.layer.key, context, keeper);
+		return running.resumed ? running : await warm(running, begin.layer.key, chain, context, keeper);
 	}
 	const virtualSize = Math.max(prepared.diskSize, root.virtualSize);
 	const title = `boot ${root.ref} for the first time`;
@@ -91,17 +91,27 @@ async function trim({ machine }: Running): Promise<void> {
 	await machine.guest.script("fstrim -a 2>/dev/null\nexit 0\n");
 }
 
-/** Every machine of this base goes on from this memory: with all names and inodes in it, none looks them up on the disk again. */
+/**
+ * Every machine of this base goes on from this memory: with all names and inodes in it, none looks them up on the disk
+ * again.
+ */
 async function readNames({ machine }: Running): Promise<void> {
 	await machine.guest.script("find / -xdev -size +0 >/dev/null 2>&1\nexit 0\n");
 }
 
 /** A machine that was booted from a layer without a live state: from now on there is one, and the machine goes on from it. */
-async function warm(running: Running, key: Digest, context: StageContext, keeper: LiveKeeper): Promise<Running> {
+async function warm(
+	running: Running,
+	key: Digest,
+	chain: Chain,
+	context: StageContext,
+	keeper: LiveKeeper,
+): Promise<Running> {
 	try {
 		const request = await keeper.requestAfterBoot(running, key);
 		if (request === undefined) return running;
 		await trim(running);
+		if (key === chain.rootKey) await readNames(running);
 		await running.machine.settle(context.options.signal);
 		const live = keeper.note(await running.machine.freezeLive(request));
 		return live === undefined ? running : await renew(running, key, live, context, keeper);

@@ -17,7 +17,7 @@ import { listAll, type Tree } from "./tree.ts";
 
 const ALL = (process.env.NODEBUILD_CONFORMANCE_ALL ?? "") !== "";
 const ONLY = new RegExp(process.env.NODEBUILD_CONFORMANCE_ONLY ?? "");
-/** Two machines of one processor each keep a small host busy; more only get in each other's way. */
+/** Two machines keep a small host busy; more only get in each other's way. */
 const JOBS = Number(process.env.NODEBUILD_CONFORMANCE_JOBS ?? 2);
 
 const cases = readCases(ALL).filter(({ id }) => ONLY.test(id));
