@@ -125,7 +125,14 @@ async function makeWorkDir(paths: StorePaths): Promise<WorkDir> {
 /** Make it if it is not there, and clean up after dead processes. */
 async function makeReady(paths: StorePaths): Promise<void> {
 	if (!(await isStore(paths))) await create(paths);
-	await sweep(paths);
+	try {
+		await sweep(paths);
+	} catch (error) {
+		if (!isErrno(error, "ENOENT")) throw error;
+		// Somebody has removed a folder by hand, or copied a store without its empty ones.
+		await create(paths);
+		await sweep(paths);
+	}
 }
 
 export interface OpenOptions {

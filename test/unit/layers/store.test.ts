@@ -64,6 +64,16 @@ test("what a killed maker left becomes a store, on a disk of its own too", async
 	expect(await store.images.list()).toEqual([]);
 });
 
+test("a store whose empty folders were lost is made whole again", async () => {
+	const home = await tempDir();
+	await openStore(home);
+	await Promise.all(["tmp", "locks", "images"].map((name) => rm(join(home, name), { recursive: true })));
+	await using store = await openStore(home);
+	await using work = await store.workDir();
+	expect((await stat(work.path)).isDirectory()).toBe(true);
+	expect(await store.images.list()).toEqual([]);
+});
+
 test("a look at a store writes nothing: none, empty, full", async () => {
 	const home = join(await tempDir(), "store");
 	const look = async (): Promise<void> => {
