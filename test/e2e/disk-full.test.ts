@@ -9,6 +9,7 @@ import { BASE_PREFIX } from "./support/base.ts";
 import { readEvents } from "./support/build.ts";
 import { environment, PROGRAM } from "./support/environment.ts";
 import { makeProject } from "./support/project.ts";
+import { readable } from "./support/readable.ts";
 import { privateStore } from "./support/store.ts";
 
 const run = promisify(execFile);
@@ -50,10 +51,10 @@ class SmallDisk {
 		const [file = "", ...args] = [...this.#enter, ...command];
 		try {
 			const { stdout, stderr } = await run(file, args, { env, maxBuffer: 1 << 26 });
-			return { status: 0, stdout, stderr };
+			return { status: 0, stdout, stderr: readable(stderr) };
 		} catch (error) {
 			const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
-			return { status: code, stdout, stderr };
+			return { status: code, stdout, stderr: readable(stderr) };
 		}
 	}
 

@@ -82,7 +82,7 @@ export async function build(args: readonly string[], options: CommandOptions = {
 	return { ...done, result: JSON.parse(done.stdout) };
 }
 
-/** The lines of standard error that are events; the error's own lines at the end are not. */
+/** The lines of standard error that are events. */
 export function readEvents(stderr: string): ProgressEvent[] {
 	return stderr
 		.split("\n")

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { inject } from "vitest";
 import { environment, PROGRAM } from "./environment.ts";
 import { home } from "./home.ts";
+import { readable } from "./readable.ts";
 
 export interface CommandOptions {
 	/** Default: the tests' folder. */
@@ -73,7 +74,7 @@ export function start(args: readonly string[], options: CommandOptions = {}): Ru
 		child.on("error", reject);
 		child.on("close", (status, signal) => {
 			alive.delete(child);
-			resolve({ status, signal, stdout, stderr, milliseconds: performance.now() - begun });
+			resolve({ status, signal, stdout, stderr: readable(stderr), milliseconds: performance.now() - begun });
 			for (const watcher of watchers) watcher();
 		});
 	});
