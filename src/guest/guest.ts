@@ -25,6 +25,8 @@ export interface SshGuestOptions {
 	readonly gone: Promise<void>;
 	/** Whether the kernel said that it crashed. */
 	readonly crashed?: () => Promise<boolean>;
+	/** Whether the machine is at work, though it does not answer: then it is waited for longer, see `PATIENCE`. */
+	readonly atWork?: () => Promise<boolean>;
 	/** Milliseconds for the machine to come back after a reboot. */
 	readonly bootTimeout: number;
 	/** Milliseconds for the first answer, where the machine does not boot first. Default: `bootTimeout`. */
@@ -221,18 +223,28 @@ function processGone(): NodebuildError {
 /** Milliseconds between two tries; a refused connection costs nothing. */
 const RETRY = 200;
 
+/** How many times its time a machine gets at most while it is at work: a busy host gives it little of itself. */
+const PATIENCE = 4;
+
+/** Milliseconds that one try may take: at first, and when the guest has shown that it needs more. */
+const TRY = 15_000;
+const LONG_TRY = 30_000;
+
 async function connectUntil(options: SshGuestOptions, timeout: number): Promise<SshConnection> {
-	const end = Date.now() + timeout;
+	const begun = performance.now();
+	const waited = (): number => performance.now() - begun;
+	const goesOn = async (): Promise<boolean> =>
+		waited() < timeout || (waited() < PATIENCE * timeout && (await options.atWork?.()) === true);
 	let over = false;
 	options.gone.then(() => {
 		over = true;
 	});
 	let last: unknown;
-	while (Date.now() < end) {
+	while (await goesOn()) {
 		if (options.signal?.aborted === true) throw new NodebuildError({ code: "INTERRUPTED", message: "interrupted" });
 		if (over) throw processGone();
 		try {
-			return await SshConnection.connect(options.target, 15_000, options.signal);
+			return await SshConnection.connect(options.target, waited() < 2 * TRY ? TRY : LONG_TRY, options.signal);
 		} catch (error) {
 			if (error instanceof NodebuildError) throw error;
 			last = error;
@@ -241,7 +253,7 @@ async function connectUntil(options: SshGuestOptions, timeout: number): Promise<
 	}
 	throw new NodebuildError({
 		code: "MACHINE_NOT_READY",
-		message: `the machine did not answer over SSH within ${Math.round(timeout / 1000)} s: ${messageOf(last)}`,
+		message: `the machine did not answer over SSH within ${Math.round(waited() / 1000)} s: ${messageOf(last)}`,
 		hint: "its console's last lines are above; an image needs cloud-init with the NoCloud datasource and an SSH server",
 		cause: last,
 	});

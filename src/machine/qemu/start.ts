@@ -17,6 +17,7 @@ import type { Accelerator, QemuFiles } from "./arguments.ts";
 import { qemuArguments } from "./arguments.ts";
 import type { SeedPurpose } from "./guest-files.ts";
 import { DISK, type LiveRecord, requireWhole } from "./live/state.ts";
+import { Activity } from "./activity.ts";
 import { QemuMachine } from "./machine.ts";
 import { Qmp } from "./qmp.ts";
 import { writeSeed, writeTools } from "./seed.ts";
@@ -48,10 +49,10 @@ export interface StartOptions {
 	readonly onWarning?: (warning: ReadinessWarning) => void;
 }
 
-/** Milliseconds for a resumed guest to answer: it did so when it was frozen. */
+/** Milliseconds for a resumed guest to answer: it did so when it was frozen. Four times as long while it is at work. */
 const RESUME_TIMEOUT = 30_000;
 
-/** Milliseconds until a guest must answer over SSH. */
+/** Milliseconds until a guest must answer over SSH; four times as long while it is at work. */
 const BOOT_TIMEOUT = { kvm: 180_000, tcg: 300_000 } as const;
 
 /**
@@ -92,6 +93,7 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
 		stderrFile,
 		cwd: folder,
 	});
+	const activity = new Activity(process.pid, files.console);
 	const qmp = new Qmp(process.stdout, process.stdin);
 	const { virtualSize } = options.disk;
 	const identity = options.live && { fits: options.live.fits, ram: options.live.ram, client, host };
@@ -114,6 +116,7 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
 			target: { ...machine.address, key: client.private },
 			gone: machine.gone,
 			crashed: async () => (await machine.consoleTail(500)).some((line) => line.includes("Kernel panic")),
+			atWork: () => activity.worked(),
 			bootTimeout: BOOT_TIMEOUT[options.accelerator],
 			...(state === undefined ? {} : { resumeTimeout: RESUME_TIMEOUT }),
 			...(options.signal === undefined ? {} : { signal: options.signal }),

@@ -182,6 +182,22 @@ describe("connecting", () => {
 		});
 	});
 
+	test("of a machine at work goes on, but not for ever", async () => {
+		const server = await sshServer();
+		await server.close();
+		let asked = 0;
+		const atWork = async (): Promise<boolean> => {
+			asked++;
+			return true;
+		};
+		const asleep = async (): Promise<boolean> => asked < 3;
+		const code = "MACHINE_NOT_READY";
+		await expect(connect(server, { bootTimeout: 300, atWork })).rejects.toMatchObject({ code });
+		expect(asked).toBeGreaterThan(0);
+		asked = 3;
+		await expect(connect(server, { bootTimeout: 300, atWork: asleep })).rejects.toMatchObject({ code });
+	});
+
 	test("after a reboot is waited for as for a boot, in a resumed machine too", async () => {
 		const server = await sshServer();
 		const guest = await connect(server, { resumeTimeout: 60_000, bootTimeout: 300 });
