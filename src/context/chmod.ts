@@ -1,6 +1,6 @@
 /**
  * `--chmod`: octal or symbolic, as BuildKit reads it (dockerfile2llb/convert_copy.go; symbolic by
- * tonistiigi/dchapes-mode, BSD's setmode). Pure.
+ * tonistiigi/dchapes-mode, BSD's setmode; since March 2025 with X after = and - too, moby/buildkit#5835). Pure.
  */
 import { NodebuildError } from "../errors.ts";
 import type { ModeChange } from "./types.ts";
@@ -14,7 +14,7 @@ const CLASSES = {
 	g: { who: 0o2070, shift: 3 },
 	o: { who: 0o0007, shift: 0 },
 } as const;
-const PERMISSIONS: Readonly<Record<string, number>> = { r: 0o444, w: 0o222, x: 0o111 };
+const PERMISSIONS: Readonly<Record<string, number>> = { r: 0o444, w: 0o222, x: 0o111, X: 0o111 };
 
 type ClassName = keyof typeof CLASSES;
 type Operator = "+" | "-" | "=";
@@ -71,7 +71,7 @@ function editsOf(whoGiven: number, operator: Operator, permissions: string): rea
 	const onlyOthers = who !== 0 && (who & ~0o007) === 0;
 	for (const letter of permissions) {
 		if (letter in CLASSES) copies.push(copyOf(who, operator, letter as ClassName));
-		else if (letter === "X") conditional ||= operator === "+";
+		else if (letter === "X" && operator !== "-") conditional = true;
 		else if (letter === "s" || letter === "t") {
 			if (onlyOthers) continue;
 			if (letter === "t" && who !== 0) who |= STICKY;
