@@ -200,7 +200,10 @@ async function makeDirectory(effect: Extract<Effect, { kind: "mkdir" }>, destina
 	});
 }
 
+/** Symlinks are followed where they lead to nothing yet too, as in BuildKit (llbsolver/file/backend.go). */
 const MAKE_DIRECTORY = `set -e
+real=$(readlink -m -- "$1" 2>/dev/null) || real=
+[ -z "$real" ] || set -- "$real" "$2"
 path=$1
 new=
 while [ ! -d "$path" ]; do

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { executeStep } from "../../../src/build/execute.ts";
@@ -192,6 +192,14 @@ describe("WORKDIR", () => {
 			expect([mode & 0o777, `${uid}:${gid}`]).toEqual([0o755, me]);
 		}
 		expect((await stat(root)).mode & 0o777).toBe(0o700);
+	});
+
+	test("makes what a symlink on its path leads to", async () => {
+		const root = await tempDir();
+		await symlink("new/deep", join(root, "link"));
+		await make(join(root, "link/sub"));
+		await make(join(root, "link"));
+		expect((await stat(join(root, "new/deep/sub"))).mode & 0o777).toBe(0o755);
 	});
 
 	test("leaves what exists as it is", async () => {
