@@ -10,6 +10,7 @@ import { planLayout } from "../context/index.ts";
 import { nearestHint } from "../context/suggest.ts";
 import { NodebuildError } from "../errors.ts";
 import type { CopyRequest } from "../plan/types.ts";
+import { isLink, linkScript } from "./copy-script.ts";
 import { COPY_TREE } from "./copy-tree.ts";
 import { type Destination, makeDirectories, type Owner, resolveOwner } from "./destination.ts";
 import type { MountedSource } from "./mount-source.ts";
@@ -32,8 +33,9 @@ export async function copyFromDisk(copy: DiskCopy): Promise<void> {
 	const { exclude, parents } = request;
 	const tree = new SourceTree(source.path, destination.guest);
 	// Each of these is a question to the machine; none needs the answer of another.
+	const link = isLink(request);
 	const questions = [
-		destination.locate(request.dest),
+		link ? { dest: request.dest, destIsDirectory: false } : destination.locate(request.dest),
 		resolveOwner(destination, request.chown),
 		tree.prefetch(paths, parents || exclude.length > 0),
 	] as const;
@@ -50,7 +52,9 @@ export async function copyFromDisk(copy: DiskCopy): Promise<void> {
 	if (found.length === 0) return;
 	const sources = found.map(({ name, node }) => ({ name, isDirectory: node.type === "directory", entries: [] }));
 	const { targets, createdParents } = planLayout({ sources }, located);
-	await makeDirectories(destination, createdParents, owner ?? { uid: 0, gid: 0 });
+	const root = { uid: 0, gid: 0 };
+	if (link) await destination.guest.script(linkScript(createdParents, owner ?? root, destination.root));
+	else await makeDirectories(destination, createdParents, owner ?? root);
 	for (const work of await transfersOf(found, targets, tree)) await transfer(work, owner, copy);
 }
 
@@ -110,9 +114,9 @@ async function transfer(work: Transfer, owner: Owner | undefined, copy: DiskCopy
 		...(work.as === undefined ? [] : [`--transform=s,.*,${replacement(work.as)},S`]),
 	];
 	const facts = [join(source.path, work.from), `${root}${work.into}`, work.as ?? "", reach];
-	const whole = work.names === undefined;
+	const ways = [work.names === undefined ? "whole" : "listed", isLink(request) ? "link" : "keep"];
 	const result = await guest.exec({
-		argv: ["/bin/sh", "-c", script, COPY_TREE, "sh", ...facts, whole ? "whole" : "listed", ...options],
+		argv: ["/bin/sh", "-c", script, COPY_TREE, "sh", ...facts, ...ways, ...options],
 		...(work.names === undefined ? {} : { stdin: work.names.map((name) => `${name}\0`).join("") }),
 		signal,
 		onStderr: (data) => said.push(data),

@@ -5,6 +5,7 @@
 import type { CopyLayout, Placement, ResolvedCopy } from "../context/index.ts";
 import { joinPath } from "../context/index.ts";
 import { quote } from "../guest/command.ts";
+import type { CopyRequest } from "../plan/types.ts";
 
 export interface CopyPlan {
 	readonly copy: ResolvedCopy;
@@ -17,6 +18,11 @@ export interface CopyPlan {
 	readonly link: boolean;
 	/** Put before all paths: see `Destination`. */
 	readonly root: string;
+}
+
+/** BuildKit makes no layer of its own where modes are set, so there `--link` is an ordinary copy. */
+export function isLink({ link, chmod }: CopyRequest): boolean {
+	return link && chmod === undefined;
 }
 
 /** Printed before the message, when something stands in the way. */
@@ -46,6 +52,12 @@ d() { real "$1" || rm -f -- "$1"; }
 f() { ! real "$1" || rm -rf -- "$1"; }
 through() { d "$1"; [ -d "$1" ] || mkdir -p -- "$1"; chown "$owner" "$1"; chmod "$3" "$1"; }
 `;
+
+/** For `sh -s`: the directories on the way of a `--link`, parents first. */
+export function linkScript(directories: readonly string[], owner: { uid: number; gid: number }, root: string): string {
+	const lines = directories.map((path) => `way ${quote(`${root}${path}`)}`);
+	return `${LINKING}owner=${owner.uid}:${owner.gid}\n${lines.join("\n")}\n`;
+}
 
 /** For `sh -s`; it prints nothing, or CLASH and what is wrong. */
 export function prepareScript(plan: CopyPlan): string {

@@ -1,18 +1,27 @@
 /** Script of `copyFromDisk`: runs where our sshd lives, and reaches the destination from there. */
 
-/** Arguments: the destination, then pairs of type and name. A directory and what is none never replace each other. */
-const CHECK = `into=\${1%/}
-shift
+/**
+ * Arguments: "keep" or "link", the destination, then pairs of type and name. A directory and what is none never replace
+ * each other; with `--link` the copy lies over what was there.
+ */
+const CHECK = `way=$1 into=\${2%/}
+shift 2
+clash() {
+	if [ "$way" = link ]; then
+		rm -rf -- "$path"
+	else
+		echo "$1" >&2
+		exit 1
+	fi
+}
 while [ $# -gt 0 ]; do
 	path=$into/$2
 	if [ "$1" = d ]; then
 		if [ -L "$path" ] || { [ -e "$path" ] && [ ! -d "$path" ]; }; then
-			echo "cannot copy to non-directory: $path" >&2
-			exit 1
+			clash "cannot copy to non-directory: $path"
 		fi
 	elif [ -d "$path" ] && [ ! -L "$path" ]; then
-		echo "cannot replace to directory $path with file" >&2
-		exit 1
+		clash "cannot replace to directory $path with file"
 	fi
 	shift 2
 done`;
@@ -20,10 +29,10 @@ done`;
 /**
  * Arguments: directory to copy from, directory to copy into, new name of the one file, or nothing; "machine" when the
  * destination is the machine's own tree; "whole" when all of the directory is copied, else the names come over standard
- * input, each ended by NUL; options for the tar that reads.
+ * input, each ended by NUL; "link" for `--link`, else "keep"; options for the tar that reads.
  */
-export const COPY_TREE = `from=$1 into=$2 as=$3 reach=$4 kind=$5
-shift 5
+export const COPY_TREE = `from=$1 into=$2 as=$3 reach=$4 kind=$5 way=$6
+shift 6
 umask 022
 list=$(mktemp /run/copy.XXXXXX) || exit 1
 trap 'rm -f "$list" "$list.failed"' EXIT
@@ -48,7 +57,7 @@ types() {
 	fi
 }
 if [ -n "$(there find "$into" -mindepth 1 -maxdepth 1 -print -quit)" ]; then
-	types | there xargs -0 -r -n 1000 sh -c '${CHECK}' sh "$into" || exit 1
+	types | there xargs -0 -r -n 1000 sh -c '${CHECK}' sh "$way" "$into" || exit 1
 fi
 {
 	tar --create --file=- --format=posix --sparse --xattrs '--xattrs-include=*' --acls "$@" \\

@@ -4,7 +4,7 @@ import { Readable } from "node:stream";
 import { copyStream, parseChmod, planLayout, type ResolvedCopy } from "../context/index.ts";
 import { NodebuildError } from "../errors.ts";
 import type { CopyRequest } from "../plan/types.ts";
-import { CLASH, type CopyPlan, clashAmongSources, prepareScript } from "./copy-script.ts";
+import { CLASH, type CopyPlan, clashAmongSources, isLink, prepareScript } from "./copy-script.ts";
 import { type Destination, resolveOwner } from "./destination.ts";
 import { type Extraction, extractArchive } from "./transport.ts";
 import { unpackArchive } from "./unpack.ts";
@@ -18,8 +18,7 @@ export async function copyIntoGuest(
 ): Promise<void> {
 	const { guest, root } = destination;
 	const owner = (await resolveOwner(destination, request.chown)) ?? { uid: 0, gid: 0 };
-	// BuildKit makes no layer of its own where modes are set, so there --link is an ordinary copy.
-	const link = request.link && request.chmod === undefined;
+	const link = isLink(request);
 	const target = link ? { dest: request.dest, destIsDirectory: false } : await destination.locate(request.dest);
 	const placement = planLayout(copy, target);
 	const mode = request.chmod === undefined ? undefined : parseChmod(request.chmod);

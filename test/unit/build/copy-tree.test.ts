@@ -6,10 +6,10 @@ import { runHere, syntaxErrors } from "../guest/local-guest.ts";
 import { tempDir } from "../system/child.ts";
 
 /** Folders of this host as the two trees; the script reaches both without a machine. */
-async function trees() {
+async function trees(way: "keep" | "link" = "keep") {
 	const [from, into] = [await tempDir(), await tempDir()];
 	const copy = (kind: "whole" | "listed", names: readonly string[] = [], as = "", ...options: readonly string[]) =>
-		runHere(["/bin/sh", "-c", COPY_TREE, "sh", from, into, as, "access", kind, ...options], {
+		runHere(["/bin/sh", "-c", COPY_TREE, "sh", from, into, as, "access", kind, way, ...options], {
 			stdin: names.map((name) => `${name}\0`).join(""),
 		});
 	return { from, into, copy };
@@ -57,4 +57,19 @@ test.each([
 	const { status, stderr } = await copy(kind, names, as);
 	expect(status).not.toBe(0);
 	expect(stderr).toContain(message.replace("INTO", into));
+});
+
+test("with --link the copy lies over what was there", async () => {
+	const { from, into, copy } = await trees("link");
+	await mkdir(join(from, "sub"));
+	for (const name of ["sub/f", "file"]) await writeFile(join(from, name), "new");
+	for (const name of ["file/deep", "other", "target"]) await mkdir(join(into, name), { recursive: true });
+	await symlink("target", join(into, "sub"));
+	expect(await copy("whole")).toEqual({ status: 0, stdout: "", stderr: "" });
+	expect(await copy("listed", ["file"], "other", "--transform=s,.*,other,S")).toEqual({
+		status: 0,
+		stdout: "",
+		stderr: "",
+	});
+	expect((await readdir(into, { recursive: true })).sort()).toEqual(["file", "other", "sub", "sub/f", "target"]);
 });
