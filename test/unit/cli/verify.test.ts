@@ -47,7 +47,7 @@ it("shows a suite's rows as a table, writes JUnit, and ends with 9 when one fail
 		},
 	];
 	const answers = { verify: async () => ({ image: "web:1", passed: false, rows }) };
-	const { status, stdout } = await cli(["verify", "--junit", "out/report.xml", "web"], { cwd, answers });
+	const { status, stdout } = await cli(["verify", "--junit", "report.xml", "web"], { cwd, answers });
 	expect(status).toBe(9);
 	expect(stdout.split("\n").map((line) => line.replace(/ +/g, " "))).toEqual([
 		"CHECK WHAT TIME DETAIL",
@@ -57,5 +57,5 @@ it("shows a suite's rows as a table, writes JUnit, and ends with 9 when one fail
 		"verification failed: 1 of 3 checks of web:1 did not pass",
 		"",
 	]);
-	expect(readFileSync(join(cwd, "out/report.xml"), "utf8")).toContain('<testsuites tests="3" failures="1"');
+	expect(readFileSync(join(cwd, "report.xml"), "utf8")).toContain('<testsuites tests="3" failures="1"');
 });
