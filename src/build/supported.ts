@@ -3,7 +3,7 @@ import { NodebuildError } from "../errors.ts";
 import type { Plan, Step } from "../plan/types.ts";
 import { chainOf } from "./chain.ts";
 
-/** @throws NodebuildError UNSUPPORTED at the line; for a command where there is nothing to run in BuildKit's words. */
+/** @throws NodebuildError UNSUPPORTED for a target that cannot boot; NODEFILE_INVALID, in BuildKit's words, for a command where there is nothing to run. */
 export function requireSupported(plan: Plan): void {
 	for (const { index } of plan.stages) {
 		const { root, steps } = chainOf(plan, index);
@@ -28,7 +28,7 @@ function requireStep(step: Step): void {
 
 function nothingToRun(argv: readonly string[], { at }: Step): NodebuildError {
 	return new NodebuildError({
-		code: "UNSUPPORTED",
+		code: "NODEFILE_INVALID",
 		message: `process "${argv.join(" ")}" cannot be run: exec: "${argv[0] ?? ""}": no such file or directory`,
 		hint: "a stage FROM scratch has no system and does not boot: it holds files for other stages (COPY, ADD, WORKDIR)",
 		at,

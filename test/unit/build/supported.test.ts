@@ -9,11 +9,16 @@ describe("what cannot be built is refused at its line", () => {
 		["FROM scratch AS a\nCOPY b /\nFROM a", "UNSUPPORTED", "FROM scratch", 2],
 		[
 			"FROM scratch AS a\nFROM a AS b\nRUN x y\nFROM debian:12\nCOPY --from=b / /",
-			"UNSUPPORTED",
+			"NODEFILE_INVALID",
 			'"/bin/sh -c x y"',
 			3,
 		],
-		['FROM scratch AS a\nRUN ["/x", "y"]\nFROM debian:12\nCOPY --from=a / /', "UNSUPPORTED", '"/x": no such file', 2],
+		[
+			'FROM scratch AS a\nRUN ["/x", "y"]\nFROM debian:12\nCOPY --from=a / /',
+			"NODEFILE_INVALID",
+			'"/x": no such file',
+			2,
+		],
 	] as const)("%j", async (text, code, what, line) => {
 		const { plan } = await planText(text);
 		const refuse = (): void => requireSupported(plan);
@@ -28,7 +33,7 @@ describe("what cannot be built is refused at its line", () => {
 		const text = "FROM scratch AS a\nARG roles=one\nFROM debian:12\nCOPY --from=a / /";
 		const { plan } = await planText(text, { roles });
 		expect(() => requireSupported(plan)).toThrow(
-			expect.objectContaining({ code: "UNSUPPORTED", at: expect.objectContaining({ line: 2 }) }),
+			expect.objectContaining({ code: "NODEFILE_INVALID", at: expect.objectContaining({ line: 2 }) }),
 		);
 	});
 
