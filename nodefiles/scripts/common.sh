@@ -56,7 +56,7 @@ install_packages() {
 			apt_get install --no-install-recommends "$@"
 			;;
 		# Minimal systems have curl-minimal and the like, which the whole package replaces.
-		rhel) dnf_ --allowerasing install "$@" ;;
+		rhel) dnf_ install --allowerasing "$@" ;;
 	esac
 }
 

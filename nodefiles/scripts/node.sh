@@ -89,7 +89,8 @@ kubernetes_rhel() {
 	fi
 	kubelet=$(with "$kubernetes_rpm_version" "${KUBELET_VERSION:-$KUBERNETES_VERSION}")
 	kubectl=$(with "$kubernetes_rpm_version" "${KUBECTL_VERSION:-$KUBERNETES_VERSION}")
-	dnf_ --disableexcludes=kubernetes install "kubeadm-$kubernetes_rpm_version" "kubelet-$kubelet" \
+	# dnf 5 has no --disableexcludes.
+	dnf_ --setopt=disable_excludes=kubernetes install "kubeadm-$kubernetes_rpm_version" "kubelet-$kubelet" \
 		"kubectl-$kubectl" cri-tools kubernetes-cni
 }
 

@@ -7,10 +7,10 @@
 set -eu
 
 if [ "${1:-}" != inside ]; then
-	nodefiles=$(cd "$(dirname "$0")/../../nodefiles" && pwd)
+	from=$(cd "$(dirname "$0")/../../nodefiles/scripts" && pwd)
 	work=$(mktemp -d)
 	trap 'rmdir "$work"' EXIT
-	NODEFILES=$nodefiles unshare --mount --pid --fork --kill-child sh "$(dirname "$0")/dry-run.sh" inside "$work"
+	SCRIPTS=$from unshare --mount --pid --fork --kill-child sh "$(dirname "$0")/dry-run.sh" inside "$work"
 	exit 0
 fi
 
@@ -25,9 +25,13 @@ mount -t proc proc "$root/proc"
 for folder in run tmp; do mount -t tmpfs none "$root/$folder" && chmod 1777 "$root/$folder"; done
 # Pages of manuals take longer than all the rest.
 rm -f "$root/var/lib/man-db/auto-update"
-mkdir -p "$root/usr/local/lib/nodebuild" "$root/tmp/rpm"
-cp "$NODEFILES"/scripts/*.sh "$root/usr/local/lib/nodebuild/"
-chmod 755 "$root"/usr/local/lib/nodebuild/*.sh
+mkdir -p "$root/tmp/rpm"
+scripts() {
+	mkdir -p "$root/usr/local/lib/nodebuild"
+	cp "${SCRIPTS:?}"/*.sh "$root/usr/local/lib/nodebuild/"
+	chmod 755 "$root"/usr/local/lib/nodebuild/*.sh
+}
+scripts
 cp /etc/resolv.conf "$root/run/resolv.conf"
 in_root() { chroot "$root" /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 "$@"; }
 in_root DEBIAN_FRONTEND=noninteractive sh -c '
@@ -35,6 +39,7 @@ in_root DEBIAN_FRONTEND=noninteractive sh -c '
 	{ cat "$root/tmp/apt.log" && exit 1; }
 
 # --- packages: names and versions, and of some of them what makes them matter here ---
+# shellcheck disable=SC2317 # called by "eval"
 package() {
 	name=$1 version=$2
 	shift 2
@@ -95,6 +100,7 @@ if [ ! -e "$root/repo/kubernetes/repodata" ]; then echo "no packages were built"
 repository() { printf '[%s]\nname=%s\nbaseurl=file:///repo/%s\nenabled=1\ngpgcheck=0\n' "$1" "$1" "$1"; }
 
 # --- a system of the family ---
+cp "$root/etc/os-release" "$root/tmp/os-release.debian"
 rm -f "$root/etc/os-release"
 printf 'ID="rocky"\nID_LIKE="rhel centos fedora"\nPRETTY_NAME="Rocky Linux 9"\nVERSION_ID=9\n' >"$root/etc/os-release"
 mkdir -p "$root/etc/yum.repos.d" "$root/etc/selinux" "$root/etc/cloud"
@@ -129,11 +135,13 @@ in_root dnf -y -q --releasever=9 install rocky-release curl-minimal firewalld nt
 
 # --- what the Nodefiles do ---
 failed=0
-# run WORDS: a step, with the variables of the profile.
+more=
+# run WORDS: a step, with the variables of the profile and those of $more.
 run() {
 	script=$1
 	shift
-	if in_root "extra_rpms=nfs-utils net-tools" "extra_repos_content=own.repo:$(repository own | base64 -w0)" \
+	# shellcheck disable=SC2086 # words
+	if in_root $more "extra_rpms=nfs-utils net-tools" "extra_repos_content=own.repo:$(repository own | base64 -w0)" \
 		remove_extra_repos=true KUBERNETES_VERSION=1.34.2 kubernetes_series=v1.34 "kubernetes_rpm_version=1.34.2-*" \
 		kubernetes_rpm_repo=file:///repo/kubernetes kubernetes_rpm_gpg_key=file:///tmp/key.asc containerd_from=1.6.0 \
 		containerd_before=3.0.0 prepull_without=etcd "/usr/local/lib/nodebuild/$script" "$@" >"$root/tmp/out" 2>&1; then
@@ -186,4 +194,29 @@ run finish.sh worker
 holds "the repositories of the build are gone, those of the system are not" sh -c \
 	'test ! -e /etc/yum.repos.d/own.repo && test ! -e /etc/yum.repos.d/kubernetes.repo && test -e /etc/yum.repos.d/base.repo'
 holds "a registration with Red Hat is given up" grep -qx 'subscription-manager unregister' /tmp/asked
+
+# public_repos FOLDER FILE: disable_public_repos and what follows from it, where FILE of FOLDER is one of the system's own.
+public_repos() {
+	folder=$1 file=$2
+	scripts
+	rm -f "$root$folder/own.repo"
+	more="disable_public_repos=true pip_conf_content=pip.conf:$(printf '[global]\n' | base64 -w0)"
+	run base-os.sh repositories
+	holds "the system's repositories are disabled, the user's is there, and pip's configuration" sh -c \
+		"test ! -e $folder/$file && test -e $folder/own.repo && grep -q global /etc/pip.conf"
+	more="$more reenable_public_repos=false"
+	run finish.sh worker
+	holds "they stay disabled without reenable_public_repos; what was added is gone" sh -c \
+		"test -e $folder/$file.nodebuild-disabled && test ! -e $folder/own.repo && test ! -e /etc/pip.conf"
+	scripts
+	more=disable_public_repos=true
+	run finish.sh worker
+	holds "they are enabled again at the end" sh -c "test -s $folder/$file && test ! -e $folder/$file.nodebuild-disabled"
+}
+public_repos /etc/yum.repos.d base.repo
+holds "dnf sees them" sh -c 'dnf -q repolist | grep -q "^base "'
+cp "$root/tmp/os-release.debian" "$root/etc/os-release"
+mkdir -p "$root/etc/apt/sources.list.d"
+printf 'deb http://deb.example.org/ stable main\n' >"$root/etc/apt/sources.list.d/public.list"
+public_repos /etc/apt/sources.list.d public.list
 exit "$failed"

@@ -9,14 +9,14 @@ test("packages of Kubernetes are installed with dnf on the RHEL family, past its
 	const versions = { KUBERNETES_VERSION: "1.34.2", kubernetes_rpm_version: "1.34.2-*", KUBELET_VERSION: "1.34.1" };
 	expect(call("node.sh", "kubernetes_rhel", versions).status).toBe(0);
 	expect(log()).toEqual([
-		"-y -q --setopt=install_weak_deps=False --setopt=retries=3 --disableexcludes=kubernetes install kubeadm-1.34.2-* kubelet-1.34.1-* kubectl-1.34.2-* cri-tools kubernetes-cni",
+		"-y -q --setopt=install_weak_deps=False --setopt=retries=3 --setopt=disable_excludes=kubernetes install kubeadm-1.34.2-* kubelet-1.34.1-* kubectl-1.34.2-* cri-tools kubernetes-cni",
 	]);
 });
 
 test("whole packages take the place of minimal ones", async () => {
 	const { call, log } = await setup(ROCKY, { dnf: 'echo "$*" >>"$LOG"' });
 	expect(call("common.sh", "install_packages curl jq").status).toBe(0);
-	expect(log()).toEqual(["-y -q --setopt=install_weak_deps=False --setopt=retries=3 --allowerasing install curl jq"]);
+	expect(log()).toEqual(["-y -q --setopt=install_weak_deps=False --setopt=retries=3 install --allowerasing curl jq"]);
 });
 
 test("runc comes with containerd.io, which conflicts with another one", async () => {
