@@ -215,14 +215,25 @@ describe("images to pull", () => {
 	});
 });
 
-test.each([
-	["", ["disable --now kubelet"]],
-	["false", ["disable --now kubelet"]],
-	["true", []],
-])("kubelet is left as it is where kubernetes_enable_kubelet is %j, else disabled", async (enable, expected) => {
-	const { call, log } = await setup(DEBIAN, { systemctl: 'echo "$*" >>"$LOG"' });
-	// What would change this host is left out.
-	const rest = "stamp() { :; }; repositories() { :; }; no_cluster() { :; }; rm() { :; }";
-	expect(call("finish.sh", `${rest}; finish worker`, { kubernetes_enable_kubelet: enable }).status).toBe(0);
-	expect(log().filter((line) => line.includes("kubelet"))).toEqual(expected);
+describe("the kubelet of a finished image", () => {
+	/** What systemctl is asked to do, where the kubelet is in these states. */
+	async function asked(states: string, enable: string) {
+		const { call, log } = await setup(DEBIAN, {
+			systemctl: `echo "$*" >>"$LOG"; case $1 in is-*) case " ${states} " in *" $1 "*) ;; *) exit 1 ;; esac ;; esac`,
+		});
+		// What would change this host is left out.
+		const rest = "stamp() { :; }; repositories() { :; }; no_cluster() { :; }; rm() { :; }";
+		expect(call("finish.sh", `${rest}; finish worker`, { kubernetes_enable_kubelet: enable }).status).toBe(0);
+		return log().filter((line) => line.endsWith("kubelet") && !line.startsWith("is-"));
+	}
+
+	test.each([
+		["is-enabled is-active", "", ["disable --now kubelet"]],
+		["is-enabled", "false", ["disable --now kubelet"]],
+		["is-active", "false", ["stop kubelet"]],
+		["", "false", []],
+		["is-enabled is-active", "true", []],
+	])("that is [%s], with kubernetes_enable_kubelet=%s: %j", async (states, enable, expected) => {
+		expect(await asked(states, enable)).toEqual(expected);
+	});
 });
