@@ -1,7 +1,7 @@
 /**
  * The reference build with nodebuild and with every other tool that is installed, in turn on this machine.
  *
- *   npm run bench -- [--rounds N] [--only NAME,...] [--json FILE]
+ *   npm run bench -- [--rounds N] [--only NAME,...] [--changes WORD,...] [--json FILE]
  *
  * Fetching or bootstrapping the base, and its first boot, come before the clock starts. Prints medians and what each
  * is to nodebuild's; writes every figure as JSON, which `node bench/plot.mjs` draws into docs/performance.md.
@@ -27,6 +27,7 @@ const { values } = parseArgs({
 		json: { type: "string", default: "bench.json" },
 		rounds: { type: "string", default: "3" },
 		only: { type: "string" },
+		changes: { type: "string" },
 	},
 });
 if (!existsSync(program)) {
@@ -36,6 +37,7 @@ if (!existsSync(program)) {
 
 const folder = mkdtempSync(join(tmpdir(), "nodebuild-bench-"));
 const base = join(folder, "base.qcow2");
+const changes = CHANGES.filter((change) => values.changes?.split(",").some((word) => change.startsWith(word)) ?? true);
 const wanted = values.only?.split(",");
 const tools = [nodebuild(folder), buildah(folder), virtCustomize(folder, base), packer(folder, base)].filter(
 	({ name }) => wanted === undefined || wanted.some((word) => name.startsWith(word)),
@@ -88,7 +90,7 @@ try {
 	});
 	for (const tool of ready) tool.prepare();
 	for (let round = 0; round < Number(values.rounds); round++) {
-		for (const change of CHANGES) for (const tool of ready) measure(tool, change, `${process.pid}-${round}`);
+		for (const change of changes) for (const tool of ready) measure(tool, change, `${process.pid}-${round}`);
 	}
 	const rows = [...new Set(Object.values(seconds).flatMap((own) => Object.keys(own)))];
 	console.log(

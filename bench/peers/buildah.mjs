@@ -1,4 +1,5 @@
 /** The reference build with buildah: containers, no machine; the lower bound. */
+import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ACCOUNT, CONFIGURE, INSTALL, message } from "../workload.mjs";
@@ -39,6 +40,10 @@ export function buildah(folder) {
 			writeFileSync(file, `FROM ${NAME}:base\nENV BENCH=${salt}\n${steps.join("\n")}\n`);
 			run("buildah", [...own, "bud", "--layers", "--isolation", "chroot", "-t", `${NAME}:built`, "-f", file, context]);
 		},
-		remove: () => rmSync(storage, { recursive: true, force: true }),
+		remove() {
+			// The overlay driver mounts its folder on itself, and leaves it so.
+			spawnSync("umount", [join(storage, "root/overlay")]);
+			rmSync(storage, { recursive: true, force: true });
+		},
 	};
 }
