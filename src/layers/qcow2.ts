@@ -2,6 +2,7 @@
 import { NodebuildError } from "../errors.ts";
 import { diskFullError } from "../system/files.ts";
 import { type RunOptions, type RunResult, run } from "../system/process.ts";
+import { nameWithBacking } from "./backing.ts";
 
 export interface DiskInfo {
 	/** "qcow2", "raw", "vmdk", "vpc", "vhdx". */
@@ -72,9 +73,13 @@ const LEAKS_ONLY = 3;
 
 /** What is wrong with a qcow2 file's own metadata; undefined: nothing. Works while machines stand on it. */
 export async function faultOf(path: string): Promise<string | undefined> {
-	const { status, stdout, stderr } = await run("qemu-img", ["check", "-U", "-f", "qcow2", path], {
-		package: "qemu-utils",
-	});
+	const { status, stdout, stderr } = await run(
+		"qemu-img",
+		["check", "-U", "-f", "qcow2", await nameWithBacking(path)],
+		{
+			package: "qemu-utils",
+		},
+	);
 	if (status === 0 || status === LEAKS_ONLY) return undefined;
 	return /^\d+ errors? w.*$/m.exec(stdout)?.[0] ?? lastLine(stderr);
 }
@@ -125,7 +130,7 @@ export async function convert(src: string, dst: string, options: ConvertOptions)
 		"-O",
 		dstFormat,
 		...(values.length === 0 ? [] : ["-o", values.join(",")]),
-		src,
+		srcFormat === "raw" ? src : await nameWithBacking(src),
 		dst,
 	];
 	const onOutput = (text: string): void => {
@@ -141,7 +146,10 @@ export async function convert(src: string, dst: string, options: ConvertOptions)
 
 /** Bytes that a flat, uncompressed copy of the disk takes at most. */
 export async function measure(path: string): Promise<number> {
-	const { stdout } = await qemuImg(["measure", "--output=json", "-U", "-f", "qcow2", "-O", "qcow2", path], path);
+	const { stdout } = await qemuImg(
+		["measure", "--output=json", "-U", "-f", "qcow2", "-O", "qcow2", await nameWithBacking(path)],
+		path,
+	);
 	const value: unknown = JSON.parse(stdout);
 	const required = typeof value === "object" && value !== null && "required" in value ? value.required : undefined;
 	return typeof required === "number" ? required : 0;
@@ -155,7 +163,9 @@ export interface CheckResult {
 
 /** Consistency of a qcow2's own metadata; leaked clusters are no problem. */
 export async function check(path: string): Promise<CheckResult> {
-	const result = await run("qemu-img", ["check", "-q", "-U", "-f", "qcow2", path], { package: "qemu-utils" });
+	const result = await run("qemu-img", ["check", "-q", "-U", "-f", "qcow2", await nameWithBacking(path)], {
+		package: "qemu-utils",
+	});
 	// qemu-img(1): 0 no error, 3 leaked clusters but no corruption.
 	if (result.status === 0 || result.status === 3) return { ok: true, problems: [] };
 	return { ok: false, problems: `${result.stdout}\n${result.stderr}`.split("\n").filter((line) => line !== "") };

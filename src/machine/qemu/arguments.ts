@@ -1,4 +1,5 @@
 /** The QEMU command line as a function of what is asked for. Pure, so it can be read and tested. */
+import type { DiskNode } from "../../layers/backing.ts";
 import type { MachineSpec } from "../types.ts";
 import { MANAGEMENT_ADDRESS, MANAGEMENT_MAC, PRIMARY_MAC, SCSI_CONTROLLER, TOOLS_SERIAL } from "./names.ts";
 
@@ -8,6 +9,8 @@ export interface QemuFiles {
 	/** qcow2 overlay that the machine writes to. */
 	readonly disk: string;
 	readonly diskNode: string;
+	/** What the overlay stands on, where QEMU could not find it by the names in the files. */
+	readonly backing?: DiskNode;
 	/** FAT image labelled CIDATA for cloud-init's NoCloud. */
 	readonly seed: string;
 	/** Raw tar archive with what our own sshd needs. */
@@ -89,7 +92,7 @@ function firmware(files: QemuFiles): string[] {
 }
 
 /** Options of the node over an overlay file; the same ones are used when an overlay is added later. */
-export function diskNodeOptions(node: string, file: string): Record<string, unknown> {
+export function diskNodeOptions(node: string, file: string, backing?: DiskNode): Record<string, unknown> {
 	return {
 		driver: "qcow2",
 		"node-name": node,
@@ -97,6 +100,7 @@ export function diskNodeOptions(node: string, file: string): Record<string, unkn
 		// An overlay is only renamed into the store after an explicit fsync of ours.
 		cache: { direct: false, "no-flush": true },
 		file: { driver: "file", filename: file, discard: "unmap", locking: "off", cache: { "no-flush": true } },
+		...(backing === undefined ? {} : { backing }),
 	};
 }
 
@@ -109,7 +113,7 @@ function disks(files: QemuFiles): string[] {
 			file: { driver: "file", filename: file, locking: "off" },
 		});
 	return [
-		...["-blockdev", JSON.stringify(diskNodeOptions(files.diskNode, files.disk))],
+		...["-blockdev", JSON.stringify(diskNodeOptions(files.diskNode, files.disk, files.backing))],
 		...["-device", `virtio-blk-pci,id=disk,drive=${files.diskNode},bus=pcie.0,addr=0x3,bootindex=0`],
 		...["-blockdev", readOnly("seed", files.seed)],
 		...["-device", "virtio-blk-pci,drive=seed,bus=pcie.0,addr=0x4,serial=nodebuild-seed"],

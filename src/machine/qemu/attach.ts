@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import { NodebuildError } from "../../errors.ts";
 import { quote } from "../../guest/command.ts";
 import type { Guest } from "../../guest/types.ts";
+import { deepBacking } from "../../layers/backing.ts";
 import type { AttachedDisk, DiskFile } from "../types.ts";
 import { ATTACHED_MODEL, SCSI_CONTROLLER } from "./names.ts";
 import type { Qmp } from "./qmp.ts";
@@ -30,7 +31,11 @@ export class DiskSlots {
 		this.#last = (this.#last + 1) % TARGETS;
 		// A name of its own for ever, so that it can be found in the guest, after a resume too.
 		const name = `${ATTACHED_MODEL}${randomBytes(3).toString("hex")}`;
-		await this.#qmp.execute("blockdev-add", nodeOptions(name, disk));
+		const backing = disk.format === "qcow2" ? await deepBacking(disk.file).catch(() => undefined) : undefined;
+		await this.#qmp.execute("blockdev-add", {
+			...nodeOptions(name, disk),
+			...(backing === undefined ? {} : { backing }),
+		});
 		try {
 			await this.#qmp.execute("device_add", {
 				driver: "scsi-hd",

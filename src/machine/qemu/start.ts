@@ -9,6 +9,7 @@ import { noteBoot } from "../../guest/reboot.ts";
 import { type ReadinessWarning, waitUntilReady } from "../../guest/readiness.ts";
 import { wakeUp } from "../../guest/wake.ts";
 import { generateKeyPair } from "../../guest/ssh.ts";
+import { deepBacking } from "../../layers/backing.ts";
 import { createOverlay } from "../../layers/qcow2.ts";
 import { portUnusable } from "../../system/ports.ts";
 import { startCompanion } from "../../system/process.ts";
@@ -77,8 +78,10 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
 		writeTools(folder, { hostKey: host.private, authorized: client.public }),
 		makeDisk(disk, options),
 	]);
+	const backing = await deepBacking(disk).catch(() => undefined);
 	const files: QemuFiles = {
 		disk,
+		...(backing === undefined ? {} : { backing }),
 		diskNode: "disk-0",
 		seed,
 		tools,
