@@ -51,7 +51,7 @@ function chart() {
 		y += 10;
 	}
 	const style = 'font-family="sans-serif" font-size="12" fill="#222"';
-	return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${y}" width="${WIDTH}" height="${y}" ${style}>\n<rect width="100%" height="100%" fill="#fff"/>\n${lines.join("\n")}\n</svg>\n`;
+	return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${y}" width="${WIDTH}" height="${y}" ${style}>\n<title>Seconds of each build, by tool</title>\n<rect width="100%" height="100%" fill="#fff"/>\n${lines.join("\n")}\n</svg>\n`;
 }
 
 /** @param {string} tool @param {string} what */
