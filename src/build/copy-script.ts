@@ -59,11 +59,11 @@ export function linkScript(directories: readonly string[], owner: { uid: number;
 	return `${LINKING}owner=${owner.uid}:${owner.gid}\n${lines.join("\n")}\n`;
 }
 
-/** For `sh -s`; it prints nothing, or CLASH and what is wrong. */
-export function prepareScript(plan: CopyPlan): string {
+/** It prints nothing, or CLASH and what is wrong, or what `check`, which runs before anything is changed, prints. */
+export function prepareScript(plan: CopyPlan, check = ""): string {
 	const { placement, layout, link, root } = plan;
 	const lines = placement.createdParents.map((path) => `way ${quote(`${root}${path}`)}`);
-	return `${link ? LINKING : KEEPING}owner=${layout.uid}:${layout.gid}\n${[...lines, ...entryLines(plan)].join("\n")}\n`;
+	return `${link ? LINKING : KEEPING}${check}owner=${layout.uid}:${layout.gid}\n${[...lines, ...entryLines(plan)].join("\n")}\n`;
 }
 
 function entryLines({ copy, placement, layout, root }: CopyPlan): readonly string[] {

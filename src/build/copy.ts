@@ -1,12 +1,19 @@
 /** COPY and ADD in a guest: where things land is decided there, the files go over as one tar stream. */
 import { buffer } from "node:stream/consumers";
 import { Readable } from "node:stream";
-import { copyStream, parseChmod, planLayout, type ResolvedCopy } from "../context/index.ts";
+import {
+	copyStream,
+	type Destination as Located,
+	parseChmod,
+	planLayout,
+	type ResolvedCopy,
+} from "../context/index.ts";
 import { NodebuildError } from "../errors.ts";
+import type { ExecResult, Guest } from "../guest/types.ts";
 import type { CopyRequest } from "../plan/types.ts";
 import { CLASH, type CopyPlan, clashAmongSources, isLink, prepareScript } from "./copy-script.ts";
-import { type Destination, resolveOwner } from "./destination.ts";
-import { type Extraction, extractArchive } from "./transport.ts";
+import { type Destination, type Guess, readElsewhere, resolveOwner } from "./destination.ts";
+import { type Extraction, extractArchive, paysAsDisk, streamTo } from "./transport.ts";
 import { unpackArchive } from "./unpack.ts";
 
 /** @throws NodebuildError COPY_FAILED for what stands in the way or what the guest's tar said, GUEST_DISK_FULL. */
@@ -19,11 +26,20 @@ export async function copyIntoGuest(
 	const { guest, root } = destination;
 	const owner = (await resolveOwner(destination, request.chown)) ?? { uid: 0, gid: 0 };
 	const link = isLink(request);
-	const target = link ? { dest: request.dest, destIsDirectory: false } : await destination.locate(request.dest);
-	const placement = planLayout(copy, target);
 	const mode = request.chmod === undefined ? undefined : parseChmod(request.chmod);
-	const layout = { targets: placement.targets, ...owner, ...(mode === undefined ? {} : { mode }) };
-	await prepare(guest, { copy, placement, layout, link, root }, request);
+	const planAt = (target: Located): CopyPlan => {
+		const placement = planLayout(copy, target);
+		const layout = { targets: placement.targets, ...owner, ...(mode === undefined ? {} : { mode }) };
+		return { copy, placement, layout, link, root };
+	};
+	const exact = link ? { dest: request.dest, destIsDirectory: false } : undefined;
+	const guess = exact === undefined ? destination.guess?.(request.dest) : { located: exact, check: () => "" };
+	const tried =
+		guess === undefined ? undefined : await tryAtOnce(guess, planAt(guess.located), { guest, request, signal });
+	if (tried === "done") return;
+	const plan = planAt(exact ?? tried ?? (await destination.locate(request.dest)));
+	const { placement, layout } = plan;
+	await prepare(guest, plan, request);
 	const common = { guest, disks: destination.disks, signal };
 	if (copy.sources.some(({ archive }) => archive === undefined)) {
 		const tar = tarInto(`${root}/`, hasXattrs(copy));
@@ -39,6 +55,42 @@ export async function copyIntoGuest(
 	}
 }
 
+/** Characters of a script that goes with the command itself. */
+const SHORT_SCRIPT = 60_000;
+
+/**
+ * In one command: each costs an emulated guest that has just been resumed a third of a second. "done", or where the
+ * destination is instead; undefined when the copy is too large for that.
+ */
+async function tryAtOnce(
+	{ located, check }: Guess,
+	plan: CopyPlan,
+	{ guest, request, signal }: { readonly guest: Guest; readonly request: CopyRequest; readonly signal: AbortSignal },
+): Promise<"done" | Located | undefined> {
+	const { copy, layout, root, link } = plan;
+	const onlyFiles = copy.sources.length > 0 && copy.sources.every(({ archive }) => archive === undefined);
+	if (!onlyFiles || paysAsDisk(archiveSize(copy)) || (!link && clashAmongSources(plan) !== undefined)) return undefined;
+	const script = `${prepareScript(plan, check(kindMatters(copy, located)))}exec "$@"\n`;
+	if (script.length > SHORT_SCRIPT) return undefined;
+	const heard: Uint8Array[] = [];
+	const argv = ["/bin/sh", "-c", script, "sh", ...streamTo(tarInto(`${root}/`, hasXattrs(copy)))];
+	await extracted(request, (onStderr) => {
+		const onStdout = (data: Uint8Array): void => void heard.push(data);
+		return guest.exec({ argv, stdin: copyStream(copy, layout), signal, onStdout, onStderr });
+	});
+	const answer = Buffer.concat(heard).toString("utf8");
+	const elsewhere = readElsewhere(answer);
+	if (elsewhere !== undefined) return elsewhere;
+	refuseClash(answer, plan, request);
+	return "done";
+}
+
+/** Whether the files land elsewhere when the destination is a directory than when it is none. */
+function kindMatters(copy: ResolvedCopy, located: Located): boolean {
+	const [into, onto] = [true, false].map((destIsDirectory) => planLayout(copy, { ...located, destIsDirectory }));
+	return JSON.stringify(into) !== JSON.stringify(onto);
+}
+
 function hasXattrs(copy: ResolvedCopy): boolean {
 	return copy.sources.some(({ entries }) => entries.some(({ xattrs }) => xattrs !== undefined));
 }
@@ -52,14 +104,17 @@ function tarInto(directory: string, xattrs: boolean, harmless = true): readonly 
 	return ["tar", "-x", "-p", ...more, "-C", directory, "--numeric-owner"];
 }
 
-async function prepare(guest: Destination["guest"], plan: CopyPlan, request: CopyRequest): Promise<void> {
+async function prepare(guest: Guest, plan: CopyPlan, request: CopyRequest): Promise<void> {
 	const among = plan.link ? undefined : clashAmongSources(plan);
-	const answer = among === undefined ? await guest.script(prepareScript(plan)) : CLASH + among;
+	refuseClash(among === undefined ? await guest.script(prepareScript(plan)) : CLASH + among, plan, request);
+}
+
+function refuseClash(answer: string, { root }: CopyPlan, { dest }: CopyRequest): void {
 	if (!answer.startsWith(CLASH)) return;
 	throw new NodebuildError({
 		code: "COPY_FAILED",
-		message: answer.slice(CLASH.length).replace(plan.root, ""),
-		hint: `a directory and something else meet below ${request.dest}: remove one in an earlier step, or copy to another place`,
+		message: answer.slice(CLASH.length).replace(root, ""),
+		hint: `a directory and something else meet below ${dest}: remove one in an earlier step, or copy to another place`,
 	});
 }
 
@@ -68,9 +123,16 @@ function archiveSize({ bytes, sources }: ResolvedCopy): number {
 	return sources.reduce((sum, { entries }) => sum + entries.length * 1024, bytes);
 }
 
-async function extract(extraction: Omit<Extraction, "onStderr">, request: CopyRequest): Promise<void> {
+function extract(extraction: Omit<Extraction, "onStderr">, request: CopyRequest): Promise<void> {
+	return extracted(request, (onStderr) => extractArchive({ ...extraction, onStderr }));
+}
+
+async function extracted(
+	request: CopyRequest,
+	run: (onStderr: (data: Uint8Array) => void) => Promise<ExecResult>,
+): Promise<void> {
 	const said: Uint8Array[] = [];
-	const result = await extractArchive({ ...extraction, onStderr: (data) => said.push(data) });
+	const result = await run((data) => said.push(data));
 	if (result.status === 0 && !result.rebooted) return;
 	const text = (await buffer(Readable.from(said))).toString("utf8").trim();
 	const full = /No space left on device/.test(text);

@@ -1,4 +1,5 @@
 /** Where the files of a COPY go: the machine's own tree, or that of a stage that is only files. */
+import { posix } from "node:path";
 import type { Destination as Located } from "../context/index.ts";
 import { readAccounts } from "../guest/accounts.ts";
 import { quote } from "../guest/command.ts";
@@ -24,19 +25,58 @@ export interface Destination {
 	readonly disks?: DiskPort | undefined;
 	/** A path of the tree, symlinks followed. */
 	locate(dest: string): Promise<Located>;
+	/** Where it most likely is. */
+	guess?(dest: string): Guess;
+}
+
+/** Where a path most likely is. */
+export interface Guess {
+	readonly located: Located;
+	/**
+	 * Shell that prints what `readElsewhere` reads, and ends, where it is not there; with `kind` also where it is a
+	 * directory and was thought to be none, or the reverse.
+	 */
+	check(kind: boolean): string;
+}
+
+const ELSEWHERE = "elsewhere: ";
+
+/** Where a path is that was not where it was guessed to be; undefined: it was. */
+export function readElsewhere(answer: string): Located | undefined {
+	return answer.startsWith(ELSEWHERE) ? readLocated(answer.slice(ELSEWHERE.length)) : undefined;
+}
+
+/** Shell that sets $real to the path without symlinks, and $kind to d for a directory, else to -. */
+function locateScript(path: string): string {
+	return `path=${quote(path)}\nreal=$(readlink -m -- "$path") || real=$path\nkind=-\nif [ -d "$real" ]; then kind=d; fi\n`;
+}
+
+function readLocated(answer: string): Located {
+	return { destIsDirectory: answer.startsWith("d"), dest: answer.slice(1) };
 }
 
 /** The machine's own tree. */
 export function machineDestination(guest: Guest, disks?: DiskPort): Destination {
+	const parts = (dest: string): { path: string; slash: string } => ({
+		path: dest.replace(/\/+$/, "") || "/",
+		slash: dest.endsWith("/") && dest !== "/" ? "/" : "",
+	});
 	const locate = async (dest: string): Promise<Located> => {
-		const slash = dest.endsWith("/") && dest !== "/" ? "/" : "";
-		const path = dest.replace(/\/+$/, "") || "/";
-		const answer = await guest.script(
-			`path=${quote(path)}\nreal=$(readlink -m -- "$path") || real=$path\nif [ -d "$real" ]; then echo d; else echo -; fi\nprintf %s "$real"\n`,
-		);
-		return { destIsDirectory: answer.startsWith("d"), dest: `${answer.slice(2)}${slash}` };
+		const { path, slash } = parts(dest);
+		return readLocated(`${await guest.script(`${locateScript(path)}printf '%s%s' "$kind" "$real"\n`)}${slash}`);
 	};
-	return { guest, root: "", reach: "machine", disks, locate };
+	const guess = (dest: string): Guess => {
+		const { path, slash } = parts(dest);
+		const located = { dest: `${posix.normalize(path)}${slash}`, destIsDirectory: path === "/" };
+		const check = (kind: boolean): string => {
+			const alike = kind ? ` && [ $kind = ${located.destIsDirectory ? "d" : "-"} ]` : "";
+			const there = `[ "$real" = ${quote(posix.normalize(path))} ]${alike}`;
+			const tell = `printf '%s%s%s%s' ${quote(ELSEWHERE)} $kind "$real" ${quote(slash)}; exit 0`;
+			return `${locateScript(path)}if ${there}; then :; else ${tell}; fi\n`;
+		};
+		return { located, check };
+	};
+	return { guest, root: "", reach: "machine", disks, locate, guess };
 }
 
 /** A tree that is mounted at `root` where our sshd lives; its symlinks do not lead out of it. */
@@ -57,6 +97,8 @@ export async function resolveOwner(
 	chown: string | undefined,
 ): Promise<Owner | undefined> {
 	if (chown === undefined) return undefined;
+	// Numbers need no names, so no command in the guest.
+	if (/^\d+(:\d*)?$/.test(chown)) return resolveOwnerIds(chown, "", "");
 	const { passwd, group } = await readAccounts(guest, root);
 	return resolveOwnerIds(chown, passwd, group);
 }

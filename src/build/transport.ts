@@ -54,8 +54,13 @@ export async function extractArchive(extraction: Extraction): Promise<ExecResult
 /** Of 1 MiB: tar reads and writes by records, and each call costs. */
 const LARGE_RECORDS = ["-b", "2048"];
 
+/** What unpacks an archive from its standard input. */
+export function streamTo(tar: readonly string[]): readonly string[] {
+	return [...tar, ...LARGE_RECORDS, "-f", "-"];
+}
+
 function overSsh({ guest, tar, open, signal, onStderr }: Extraction): Promise<ExecResult> {
-	return guest.exec({ argv: [...tar, ...LARGE_RECORDS, "-f", "-"], stdin: open(), signal, onStderr });
+	return guest.exec({ argv: streamTo(tar), stdin: open(), signal, onStderr });
 }
 
 interface ArchiveDisk {

@@ -19,8 +19,9 @@ type More = Partial<CopyRequest> & { readonly ask?: Partial<CopyQuery> };
 async function copy(context: string, sources: readonly string[], root: string, dest: string, more: More = {}) {
 	const { ask, ...request } = more;
 	const resolved = await resolveIn(context, { ...query(...sources), ...ask });
+	const guest = localGuest();
 	await copyIntoGuest(
-		machineDestination(localGuest()),
+		machineDestination(guest),
 		{
 			origins: [{ kind: "context", paths: sources }],
 			dest: `${root}${dest}`,
@@ -34,6 +35,7 @@ async function copy(context: string, sources: readonly string[], root: string, d
 		resolved,
 		new AbortController().signal,
 	);
+	return guest.asked.length;
 }
 
 const mode = (path: string): string => (lstatSync(path).mode & 0o7777).toString(8);
@@ -71,6 +73,46 @@ describe("a directory and something else", () => {
 		await copy(context, ["s"], root, "/d/", { link: true });
 		expect(readdirSync(join(root, "d"), { recursive: true }).sort()).toEqual(["keep", "x", "x/f", "y", "z"]);
 		await expect(copy(context, ["s"], directoryOf(old), "/d/", { link: true, chmod: "755" })).rejects.toThrow(/cannot/);
+	});
+});
+
+describe("takes as few commands as it can", () => {
+	const files = (root: string): string[] =>
+		execFileSync("find", [root, "-type", "f", "-printf", "%P\\0"], { encoding: "utf8" })
+			.split("\0")
+			.slice(0, -1)
+			.sort();
+
+	test.each<[what: string, to: Spec, dest: string, commands: number, where: string]>([
+		["one for a file to a name that is free", {}, "/new/name", 1, "new/name"],
+		["one for a file to a directory that a slash says", {}, "/new/", 1, "new/f"],
+		["one for a file onto another", { name: "old" }, "/name", 1, "name"],
+		["one more where a directory has the name", { name: null }, "/name", 3, "name/f"],
+		["one more behind a symlink", { real: null, link: { link: "real" } }, "/link/", 3, "real/f"],
+		["one more behind a symlink on the way", { real: null, link: { link: "real" } }, "/link/new", 3, "real/new"],
+		["one for a name with what shells and printf take", {}, "/a %s' $(x) \\n/", 1, "a %s' $(x) \\n/f"],
+	])("%s", async (_what, to, dest, commands, where) => {
+		const root = directoryOf(to);
+		expect(await copy(directoryOf({ f: "new" }), ["f"], root, dest)).toBe(commands);
+		expect(files(root)).toEqual([where]);
+		expect(readFileSync(join(root, where), "utf8")).toBe("new");
+	});
+
+	test("one for a directory's content, whether or not the destination is there", async () => {
+		const context = directoryOf({ "s/x/f": "new", "s/y": "new" });
+		for (const to of [{}, { "d/x": null }]) {
+			const root = directoryOf(to);
+			expect(await copy(context, ["s"], root, "/d")).toBe(1);
+			expect(files(root)).toEqual(["d/x/f", "d/y"]);
+		}
+	});
+
+	test("three for more names than a command line holds", async () => {
+		const names = Array.from({ length: 2000 }, (_, index) => `${"n".repeat(60)}${index}`);
+		const context = directoryOf(Object.fromEntries(names.map((name) => [`s/${name}`, ""])));
+		const root = directoryOf({});
+		expect(await copy(context, ["s"], root, "/d/")).toBe(3);
+		expect(readdirSync(join(root, "d")).sort()).toEqual(names.sort());
 	});
 });
 

@@ -243,12 +243,12 @@ describe("COPY", () => {
 		const owners: string[] = [];
 		for (const chown of ["4000", "4000:", "4000:5", "web", "1000", "nobody-here"]) {
 			const dest = join(await tempDir(), "x/f");
-			await execute(stepOf(copy(dest, chown)), ({ stdin }) => {
-				const text = String(stdin);
+			await execute(stepOf(copy(dest, chown)), ({ argv, stdin }) => {
+				const text = argv.includes("tar") ? (argv[2] ?? "") : String(stdin);
 				if (text.startsWith("cat /etc/passwd"))
 					return { stdout: "web:x:1000:50::/:/bin/sh\n::nodebuild::\nweb:x:50:\n" };
 				const owner = /^owner=(\S+)/m.exec(text)?.[1];
-				if (owner === undefined) return text.startsWith("path=") ? undefined : {};
+				if (owner === undefined) return {};
 				owners.push(owner);
 				return {};
 			});
@@ -262,7 +262,7 @@ describe("COPY", () => {
 	])("that fails says what tar said: %s", async (stderr, code) => {
 		const dest = join(await tempDir(), "f");
 		const error = await failure(
-			execute(stepOf(copy(dest, me)), ({ argv }) => (argv[0] === "tar" ? { status: 2, stderr } : undefined)),
+			execute(stepOf(copy(dest, me)), ({ argv }) => (argv.includes("tar") ? { status: 2, stderr } : undefined)),
 		);
 		expect(error).toMatchObject({ code, at: AT, details: [stderr] });
 		expect(existsSync(dest)).toBe(false);
