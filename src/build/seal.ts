@@ -1,5 +1,6 @@
 /** From the machine after its last step to an image in the store. */
 import { NodebuildError } from "../errors.ts";
+import { type Contents, readContents } from "../image/contents.ts";
 import { sealScript } from "../image/seal.ts";
 import type { Image, Layer } from "../layers/types.ts";
 import { BUILD_FILES } from "../machine/build-files.ts";
@@ -22,9 +23,12 @@ export async function sealImage(
 	return await task(options.emit, "seal the image", async (handle) => {
 		const { machine } = up;
 		const config = stageOf(prepared.plan, prepared.plan.target).config;
+		let contents: Contents;
 		try {
 			const script = sealScript({ config, buildFiles: BUILD_FILES });
-			requireClean(await machine.guest.script(script, { signal: options.signal }));
+			const said = readContents(await machine.guest.script(script, { signal: options.signal }));
+			requireClean(said.others);
+			contents = said.contents;
 			await machine.quit();
 		} catch (error) {
 			throw await explainLoss(machine, error);
@@ -41,6 +45,7 @@ export async function sealImage(
 			created: new Date().toISOString(),
 			virtualSize: layer.virtualSize,
 			history: chain.steps.map(({ title }) => title),
+			...(Object.keys(contents).length === 0 ? {} : { contents }),
 		} as const;
 		const image = await store.images.add(record, machine.activeDisk, options.tags);
 		handle.note = image.id.slice(0, "sha256:".length + 12);
@@ -56,8 +61,7 @@ function bootToSeal(layer: Layer, { options, store }: StageContext): Promise<Run
 	return startAt(layer, store, options);
 }
 
-function requireClean(residue: string): void {
-	const found = residue.split("\n").filter((line) => line !== "");
+function requireClean(found: readonly string[]): void {
 	if (found.length === 0) return;
 	throw new NodebuildError({
 		code: "SEAL_FAILED",

@@ -7,6 +7,8 @@ export interface CatalogEntry {
 	readonly purpose: string;
 	/** By component: "kubernetes". From the labels `io.nodebuild.version.<component>`. */
 	readonly versions: Readonly<Record<string, string>>;
+	/** Container images that are in it, by name: their digests. From lines "NAME DIGEST" of files called "images". */
+	readonly images?: Readonly<Record<string, string>>;
 	readonly architecture: string;
 	/** Operating system's family: "debian". */
 	readonly family: string;
@@ -30,10 +32,17 @@ export function catalogEntry(image: Image, file?: CatalogEntry["file"]): Catalog
 	const versions = Object.entries(labels).flatMap(([name, value]): [string, string][] =>
 		name.startsWith(VERSION) ? [[name.slice(VERSION.length), value]] : [],
 	);
+	const images = Object.entries(image.contents ?? {})
+		.filter(([name]) => name.endsWith("/images"))
+		.flatMap(([, lines]) => lines.map((line) => line.split(" ")))
+		.flatMap(([name, digest]): [string, string][] =>
+			name !== undefined && digest !== undefined ? [[name, digest]] : [],
+		);
 	return {
 		name: image.tags[0] ?? image.id.slice("sha256:".length, "sha256:".length + 12),
 		purpose: labels[`${PREFIX}purpose`] ?? "",
 		versions: Object.fromEntries(versions),
+		...(images.length === 0 ? {} : { images: Object.fromEntries(images) }),
 		architecture: image.architecture,
 		family: image.family,
 		diskSize: image.virtualSize,

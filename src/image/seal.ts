@@ -4,11 +4,12 @@
  */
 import type { ImageConfig } from "../plan/types.ts";
 import { configScript } from "./config-files.ts";
+import { contentsScript } from "./contents.ts";
 import { GONE_SCRIPT, QUIESCE_SCRIPT } from "./quiesce.ts";
 import { residueScript } from "./residue.ts";
 
 /** Part of an image's key: raise it when sealing does something else. */
-export const SEAL_VERSION = 3;
+export const SEAL_VERSION = 4;
 
 /** Where the build's generator lies; the machine's provider puts it there. */
 export interface SealOptions {
@@ -104,7 +105,7 @@ export function cleanScript(options: SealOptions): string {
 	].join("");
 }
 
-/** All of sealing. Prints what is left on the disk nevertheless, a line each (see residue.ts). */
+/** All of sealing. Prints what the image holds (see contents.ts), and what is left nevertheless (see residue.ts). */
 export function sealScript(options: SealOptions): string {
-	return `${cleanScript(options)}${REMOUNT_SCRIPT}${residueScript()}`;
+	return `${contentsScript()}${cleanScript(options)}${REMOUNT_SCRIPT}${residueScript()}`;
 }

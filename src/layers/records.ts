@@ -94,6 +94,7 @@ const SHAPES: Readonly<Record<DiskKind, Check>> = {
 		size,
 		virtualSize: size,
 		history: list,
+		contents: optional((value) => fields(value) && Object.values(value).every(list)),
 	}),
 };
 

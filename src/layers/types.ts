@@ -66,6 +66,8 @@ export interface ImageRecord {
 	readonly virtualSize: number;
 	/** Titles of the steps, oldest first. */
 	readonly history: readonly string[];
+	/** Lines of the files below /usr/share/nodebuild, by name: "kubernetes/images". */
+	readonly contents?: Readonly<Record<string, readonly string[]>>;
 }
 
 export interface Image extends ImageRecord {

@@ -27,6 +27,7 @@ const image: Image = {
 	size: 5,
 	virtualSize: 40 * 2 ** 30,
 	history: [],
+	contents: { "kubernetes/images": ["registry.k8s.io/pause:3.10.1 sha256:aa"], "kubernetes/role": ["worker"] },
 	disk: "/store/disk.qcow2",
 	tags: ["worker:1.34.2"],
 };
@@ -37,6 +38,7 @@ test("a catalog's entry has what a platform asks for", () => {
 		name: "worker:1.34.2",
 		purpose: "Kubernetes Worker",
 		versions: { kubernetes: "1.34.2", cilium: "1.18.4" },
+		images: { "registry.k8s.io/pause:3.10.1": "sha256:aa" },
 		architecture: "amd64",
 		family: "debian",
 		diskSize: 42949672960,
@@ -49,7 +51,8 @@ test("a catalog's entry has what a platform asks for", () => {
 });
 
 test("an image without labels and tags still has an entry", () => {
-	const plain = { ...image, tags: [], config: { ...EMPTY_CONFIG, labels: { "io.nodebuild.interface": "scsi" } } };
+	const { contents: _, ...bare } = image;
+	const plain = { ...bare, tags: [], config: { ...EMPTY_CONFIG, labels: { "io.nodebuild.interface": "scsi" } } };
 	expect(catalogEntry(plain)).toMatchObject({
 		name: id.slice(7, 19),
 		purpose: "",
