@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { JOBS } from "./test/e2e/support/environment.ts";
 
 export default defineConfig({
 	test: {
@@ -13,7 +14,7 @@ export default defineConfig({
 					testTimeout: 900_000,
 					hookTimeout: 900_000,
 					// A machine keeps about one core busy, most of the time.
-					maxWorkers: Number(process.env.NODEBUILD_E2E_JOBS ?? 2),
+					maxWorkers: JOBS,
 				},
 			},
 		],

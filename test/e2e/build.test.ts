@@ -261,7 +261,7 @@ describe("what changes a step", () => {
 	it("is not the time or the neighbours of a copied file, nor the memory of the machine", async () => {
 		await project.write("input.txt", "one\n");
 		await project.write("other.txt", "changed\n");
-		const done = await build(["-f", project.nodefile, "--memory", "768m", "--cpus", "1"]);
+		const done = await build(["-f", project.nodefile, "--memory", "768m", "--cpus", "3"]);
 		expect(done.result.cached).toBe(true);
 	});
 

@@ -102,7 +102,7 @@ it("a prune while a build runs takes what others left, and nothing from under th
 
 it("an image that a machine runs is not removed", async () => {
 	const running = start(["run", BASE_IMAGE], { home });
-	await running.waitFor(/the machine runs/);
+	await running.waitFor(/waiting for SSH/);
 	const refused = await nodebuild(["rmi", BASE_IMAGE], { home });
 	expect(refused.status).toBe(8);
 	expect(refused.stderr).toContain("error[IMAGE_IN_USE]");

@@ -12,13 +12,11 @@ import { type Case, readCases, readInput, unpackCases } from "./cases.ts";
 import { knownDifferences } from "./differences.ts";
 import { type Result, report } from "./report.ts";
 import { type Base, runCase } from "./run-case.ts";
-import { type CaseStore, caseStore, type Ground, optionsFor, prepareGround } from "./store.ts";
+import { type CaseStore, caseStore, type Ground, JOBS, optionsFor, prepareGround } from "./store.ts";
 import { listAll, type Tree } from "./tree.ts";
 
 const ALL = (process.env.NODEBUILD_CONFORMANCE_ALL ?? "") !== "";
 const ONLY = new RegExp(process.env.NODEBUILD_CONFORMANCE_ONLY ?? "");
-/** Two machines keep a small host busy; more only get in each other's way. */
-const JOBS = Number(process.env.NODEBUILD_CONFORMANCE_JOBS ?? 2);
 
 const cases = readCases(ALL).filter(({ id }) => ONLY.test(id));
 const known = knownDifferences();

@@ -2,7 +2,7 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { cpus, tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { builtinMap } from "../../../src/bases/map.ts";
@@ -68,6 +68,9 @@ async function resumes(store: Pick<Ground, "home" | "baseMap">, work: string, si
 	return resumed;
 }
 
+/** Cases at once: two machines keep a small host busy; more only get in each other's way. */
+export const JOBS = Number(process.env.NODEBUILD_CONFORMANCE_JOBS ?? 2);
+
 /** Options as of a command line that says no more than what to build. */
 export function optionsFor(
 	{ home, baseMap }: Pick<Ground, "home" | "baseMap">,
@@ -80,7 +83,8 @@ export function optionsFor(
 		outputs: [],
 		diskSize: 10 * 2 ** 30,
 		memory: 1024,
-		cpus: Math.min(cpus().length, 4),
+		// Its share of the cores: emulated processors that wait for each other's turn waste it.
+		cpus: Math.max(1, Math.floor(availableParallelism() / JOBS)),
 		baseMaps: [baseMap],
 		offline: false,
 		labels: {},

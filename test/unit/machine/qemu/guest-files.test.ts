@@ -101,7 +101,7 @@ test("both first boots start sshd by the same command as the unit", async () => 
 
 test("cloud-init is asked for nothing that changes the machine, but by the build", () => {
 	const run = JSON.parse(userData("run").replace(/^#cloud-config\n/, ""));
-	expect(Object.keys(run)).toEqual(["bootcmd"]);
+	expect(Object.keys(run)).toEqual(["ssh_genkeytypes", "bootcmd"]);
 	const build = JSON.parse(userData("build").replace(/^#cloud-config\n/, ""));
 	expect(build).toMatchObject({ users: [], package_update: false, package_upgrade: false });
 	expect(JSON.parse(metaData('x"y', "node"))).toEqual({ "instance-id": 'x"y', "local-hostname": "node" });
