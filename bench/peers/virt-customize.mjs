@@ -23,7 +23,8 @@ export function virtCustomize(folder, base) {
 				...["--run-command", CONFIGURE, "--run-command", ACCOUNT, "--run-command", message(motd)],
 			];
 			run("virt-customize", ["-q", "-a", overlay, "--memsize", "1024", "--smp", "2", ...steps], {
-				env: { LIBGUESTFS_BACKEND: "direct" },
+				// A /dev/kvm that is there and does not work would end it.
+				env: { LIBGUESTFS_BACKEND: "direct", LIBGUESTFS_BACKEND_SETTINGS: "force_tcg" },
 			});
 			run("qemu-img", ["convert", "-O", "qcow2", overlay, disk]);
 			rmSync(overlay);
