@@ -45,7 +45,7 @@ try {
 	console.log(`${steps - 1} small steps: ${seconds.toFixed(1)} s, ${(seconds / (steps - 1)).toFixed(2)} s each;`);
 	console.log(`the store grew by ${grown.toFixed(1)} MiB, ${(grown / (steps - 1)).toFixed(2)} MiB a step`);
 
-	const nodebuild = await sources(["build/machines.ts", "layers/store.ts"], folder);
+	const nodebuild = await sources(["build/machines.ts", "layers/backing.ts", "layers/store.ts"], folder);
 	const { plan } = JSON.parse(run(process.execPath, [program, "plan", "--json", "-f", nodefile]));
 	const store = await nodebuild.openStore(home);
 	/** @type {{ effects: unknown[]; key: string }[]} */
@@ -55,7 +55,7 @@ try {
 	const options = { memory: 1024, cpus: 2, signal, emit: () => undefined, live: "auto" };
 	const deepest = await store.layers.find(keys.at(-1));
 	const flat = join(folder, "flat.qcow2");
-	execFileSync("qemu-img", ["convert", "-O", "qcow2", deepest.disk, flat]);
+	execFileSync("qemu-img", ["convert", "-O", "qcow2", await nodebuild.nameWithBacking(deepest.disk), flat]);
 	const running = await nodebuild.startAt(deepest, store, options);
 	try {
 		const { guest } = running.machine;
