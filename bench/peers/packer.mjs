@@ -42,7 +42,7 @@ function template(own, base, qemu, motd) {
 	const builder = {
 		...{ type: "qemu", accelerator: "tcg", headless: true, qemu_binary: qemu, machine_type: "q35" },
 		...{ disk_image: true, use_backing_file: true, iso_url: base, iso_checksum: "none", format: "qcow2" },
-		...{ qemu_img_args: { create: ["-F", "qcow2"] }, disk_size: "8G", memory: 1024, cpus: 2 },
+		...{ qemu_img_args: { create: ["-F", "qcow2"] }, disk_size: "10G", memory: 1024, cpus: 2 },
 		...{ output_directory: "out", vm_name: "disk.qcow2", shutdown_command: "poweroff", net_device: "virtio-net" },
 		...{ ssh_username: "root", ssh_private_key_file: join(own, "key"), ssh_timeout: "10m" },
 		qemuargs: [
