@@ -19,7 +19,9 @@ export function buildah(folder) {
 			mkdirSync(storage, { recursive: true });
 			const tar = join(storage, "root.tar");
 			run("mmdebstrap", ["--quiet", "--variant=apt", "bookworm", tar]);
-			writeFileSync(join(storage, "Dockerfile"), "FROM scratch\nADD root.tar /\n");
+			// Folders that the reference build writes to, and systemd would bring.
+			const folders = "RUN mkdir -p /etc/sysctl.d /etc/modules-load.d";
+			writeFileSync(join(storage, "Dockerfile"), `FROM scratch\nADD root.tar /\n${folders}\n`);
 			run("buildah", [...own, "bud", "--isolation", "chroot", "-t", `${NAME}:base`, storage]);
 			rmSync(tar);
 		},
@@ -41,8 +43,8 @@ export function buildah(folder) {
 			run("buildah", [...own, "bud", "--layers", "--isolation", "chroot", "-t", `${NAME}:built`, "-f", file, context]);
 		},
 		remove() {
-			// The overlay driver mounts its folder on itself, and leaves it so.
-			spawnSync("umount", [join(storage, "root/overlay")]);
+			// The overlay driver mounts its folder on itself, and leaves it so; a failed build, its container too.
+			spawnSync("umount", ["-R", "-l", join(storage, "root/overlay")]);
 			rmSync(storage, { recursive: true, force: true });
 		},
 	};
