@@ -20,7 +20,7 @@ repositories() {
 		for file in /etc/apt/sources.list "$sources"/*.list "$sources"/*.sources "$sources"/*.repo; do
 			[ ! -s "$file" ] || mv "$file" "$file$DISABLED"
 		done
-		rm -f /run/nodebuild-apt-lists
+		rm -f "$APT_LISTS"
 	fi
 	# shellcheck disable=SC2086 # one word for each file
 	decode_files "$sources" ${extra_repos_content:-}
@@ -38,7 +38,7 @@ update() {
 	done
 	case $FAMILY in
 		debian)
-			rm -f /run/nodebuild-apt-lists
+			rm -f "$APT_LISTS"
 			apt_lists
 			apt_get dist-upgrade
 			;;

@@ -39,11 +39,14 @@ apt_get() {
 		-o Acquire::Retries=3 -o Dpkg::Options::=--force-confold "$@"
 }
 
-# Lists are fetched once while a machine runs; sealing removes them.
+APT_LISTS=${NODEBUILD_APT_LISTS:-/run/nodebuild-apt-lists}
+
+# Lists are fetched once while a machine runs; sealing removes them. A machine that was frozen may go on days later, when
+# they no longer say what is there.
 apt_lists() {
-	[ -e /run/nodebuild-apt-lists ] && return 0
+	[ -z "$(find "$APT_LISTS" -mmin -15 2>/dev/null)" ] || return 0
 	apt_get update
-	touch /run/nodebuild-apt-lists
+	touch "$APT_LISTS"
 }
 
 dnf_() { dnf -y -q --setopt=install_weak_deps=False --setopt=retries=3 "$@"; }

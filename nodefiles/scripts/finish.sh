@@ -26,7 +26,7 @@ remove_extra() {
 }
 
 repositories() {
-	rm -f /run/nodebuild-apt-lists
+	rm -f "$APT_LISTS"
 	if [ "${reenable_public_repos:-true}" != true ]; then
 		stamp disabled-repositories "${disable_public_repos:-false}"
 		return 0

@@ -65,7 +65,7 @@ kubernetes_debian() {
 		curl -fsSL --retry 3 "$kubernetes_deb_gpg_key" | gpg --dearmor --yes -o /etc/apt/keyrings/kubernetes.gpg
 		echo "deb [signed-by=/etc/apt/keyrings/kubernetes.gpg] $kubernetes_deb_repo /" \
 			>/etc/apt/sources.list.d/kubernetes.list
-		rm -f /run/nodebuild-apt-lists
+		rm -f "$APT_LISTS"
 	fi
 	apt_lists
 	kubeadm=$(newest kubeadm "$kubernetes_deb_version")

@@ -23,6 +23,8 @@ root=$work/root
 mount --bind /dev "$root/dev"
 mount -t proc proc "$root/proc"
 for folder in run tmp; do mount -t tmpfs none "$root/$folder" && chmod 1777 "$root/$folder"; done
+# What tools for containers leave on this host.
+rm -rf "$root/etc/cni/net.d"
 # Pages of manuals take longer than all the rest.
 rm -f "$root/var/lib/man-db/auto-update"
 mkdir -p "$root/tmp/rpm"

@@ -1,6 +1,6 @@
 /** The scripts under nodefiles/, run by this host's sh with programs of the test's own on PATH. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { DEBIAN, ROCKY, SCRIPTS, setup } from "./setup.ts";
@@ -68,6 +68,18 @@ test("files come out of an argument as they went in", async () => {
 	expect(call("common.sh", `decode_files ${folder}/out ${words.join(" ")}`).status).toBe(0);
 	expect(readFileSync(join(folder, "out/a.list"), "utf8")).toBe("deb x\n");
 	expect(readFileSync(join(folder, "out/b.sources"), "utf8")).toBe("y");
+});
+
+test("package lists are fetched once, and again by a machine that goes on much later", async () => {
+	const { call, folder, log } = await setup(DEBIAN, { "apt-get": 'echo "$*" >> "$LOG"' });
+	const lists = { NODEBUILD_APT_LISTS: join(folder, "lists") };
+	const fetched = () => log().filter((line) => / update$/.test(line)).length;
+	for (const _ of [1, 2]) expect(call("common.sh", "apt_lists", lists).status).toBe(0);
+	expect(fetched()).toBe(1);
+	const hourAgo = Date.now() / 1000 - 3600;
+	utimesSync(lists.NODEBUILD_APT_LISTS, hourAgo, hourAgo);
+	expect(call("common.sh", "apt_lists", lists).status).toBe(0);
+	expect(fetched()).toBe(2);
 });
 
 describe("packages of Kubernetes", () => {
