@@ -12,7 +12,8 @@ import {
 	progressOf,
 	withProgress,
 } from "../context.ts";
-import { addNodefileOptions, type BuildFlags, type NodefileFlags, nodefileOptions } from "../nodefile.ts";
+import { type NamedFile, refuseCollisions } from "../collisions.ts";
+import { addNodefileOptions, type BuildFlags, locate, type NodefileFlags, nodefileOptions } from "../nodefile.ts";
 import { parseTag } from "../parse.ts";
 import { renderResult, resultJson } from "../render/result.ts";
 import { requireWritable, writeResult } from "../result-file.ts";
@@ -79,6 +80,8 @@ async function build(folder: string | undefined, flags: Flags, context: CommandC
 	const idFile = flags.iidfile === undefined ? undefined : { option: "--iidfile", path: flags.iidfile, cwd: io.cwd };
 	if (idFile !== undefined) await requireWritable(idFile);
 	const outputs = await parseOutputs(flags.output ?? []);
+	const written = filesWritten(flags, outputs);
+	if (written.length > 0) refuseCollisions(written, filesRead(flags, folder, io.cwd), io.cwd);
 	// Who names a suite wants it run.
 	const verify = flags.verify === true || flags.suite !== undefined;
 	const result = await withProgress(flags, io, ({ emit }) =>
@@ -91,6 +94,29 @@ async function build(folder: string | undefined, flags: Flags, context: CommandC
 		await writeResult(idFile, result.image.id, `the image is safe in the store; its id is ${result.image.id}`);
 	io.stdout.write(show(result, flags, progressOf(flags, io) === "json"));
 	if (result.verification?.passed === false) exitWith(EXIT_STATUS.VERIFY_FAILED);
+}
+
+function filesWritten(flags: Flags, outputs: readonly OutputRequest[]): readonly NamedFile[] {
+	return [
+		...outputs.flatMap(({ dest }) => [
+			{ what: "the file of -o", path: dest },
+			{ what: "the checksum of -o", path: `${dest}.sha256` },
+		]),
+		...(flags.iidfile === undefined ? [] : [{ what: "the file of --iidfile", path: flags.iidfile }]),
+	];
+}
+
+function filesRead(flags: Flags, folder: string | undefined, cwd: string): readonly NamedFile[] {
+	const { nodefile } = locate(flags.file, folder, cwd);
+	const secrets = (flags.secret ?? []).flatMap(([id, source]) =>
+		"file" in source ? [{ what: `the secret ${id}`, path: source.file }] : [],
+	);
+	return [
+		...(nodefile === "-" ? [] : [{ what: "the Nodefile", path: nodefile }]),
+		...(flags.varFile ?? []).map((path) => ({ what: "a --var-file", path })),
+		...(flags.baseMap ?? []).map((path) => ({ what: "a --base-map", path })),
+		...secrets,
+	];
 }
 
 /** The formats and what they need are loaded only where a build has outputs. */
