@@ -33,7 +33,7 @@ export function commandLine(command: GuestCommand): string {
 	const place = command.place ?? "machine";
 	const words = [
 		...["exec", ...entrance(place), ...network],
-		...(startsThere(command) ? [] : ["/bin/sh", "-c", 'cd "$1" || exit 125; shift; exec "$@"', "sh", command.cwd]),
+		...(startsThere(command) ? [] : ["/bin/sh", "-c", GO_THERE, "sh", command.cwd, ownerOf(command.user)]),
 		...identity(command.user),
 		...["env", "-i", ...command.env.map(([name, text]) => `${name}=${text}`)],
 		...(command.secrets === true ? takingSecrets(command.env) : []),
@@ -41,6 +41,15 @@ export function commandLine(command: GuestCommand): string {
 	];
 	const first = place === "access" ? `cd ${quote(command.cwd)} || exit 125; umask 022; ` : "umask 022; ";
 	return `${first}${words.map(quote).join(" ")}${command.stdin || command.secrets === true ? "" : " </dev/null"}`;
+}
+
+/** A directory that an earlier command removed is made anew, the user's own, as BuildKit's executor does (runcexecutor). */
+const GO_THERE = `cd "$1" 2>/dev/null || { mkdir -p -- "$1" && { chown "$2" "$1" 2>/dev/null || :; } && cd "$1"; } ||
+{ echo "the working directory $1 cannot be entered" >&2; exit 125; }
+shift 2; exec "$@"`;
+
+function ownerOf(user: ResolvedUser | undefined): string {
+	return user === undefined ? "0:0" : `${user.uid}:${user.gid}`;
 }
 
 /** Our sshd's shell goes there itself; who enters a mount namespace is in its root directory (setns(2)). */

@@ -105,10 +105,18 @@ test("it runs where it was told, with a mask for files of everybody to read", as
 	expect((await sshd({ argv: ["sh", "-c", "pwd; umask"], cwd })).stdout).toBe(`${cwd}\n0022\n`);
 });
 
-test("a directory that is missing is an error of its own, and nothing runs", async () => {
-	const { status, stdout, stderr } = await sshd({ argv: ["echo", "ran"], cwd: "/no/such" });
+test("a directory that is missing is made, as BuildKit makes it", async () => {
+	const cwd = join(await realpath(await tempDir()), "gone/it's a $dir");
+	const { status, stdout } = await sshd({ argv: ["sh", "-c", "pwd; stat -c %a ."], cwd });
+	expect([status, stdout]).toEqual([0, `${cwd}\n755\n`]);
+});
+
+test("a directory that cannot be is an error of its own, and nothing runs", async () => {
+	const file = join(await tempDir(), "file");
+	await writeFile(file, "");
+	const { status, stdout, stderr } = await sshd({ argv: ["echo", "ran"], cwd: join(file, "below") });
 	expect([status, stdout]).toEqual([125, ""]);
-	expect(stderr).toContain("/no/such");
+	expect(stderr).toContain(join(file, "below"));
 });
 
 test("a program with = in its name is run, not taken for a variable", async () => {
