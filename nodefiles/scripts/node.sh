@@ -65,8 +65,9 @@ kubernetes_debian() {
 		curl -fsSL --retry 3 "$kubernetes_deb_gpg_key" | gpg --dearmor --yes -o /etc/apt/keyrings/kubernetes.gpg
 		echo "deb [signed-by=/etc/apt/keyrings/kubernetes.gpg] $kubernetes_deb_repo /" \
 			>/etc/apt/sources.list.d/kubernetes.list
-		rm -f "$APT_LISTS"
 	fi
+	# Which versions there are is asked anew, whatever an earlier step has fetched.
+	rm -f "$APT_LISTS"
 	apt_lists
 	kubeadm=$(newest kubeadm "$kubernetes_deb_version")
 	kubelet=$(newest kubelet "$(with "$kubernetes_deb_version" "${KUBELET_VERSION:-$KUBERNETES_VERSION}")")
