@@ -17,7 +17,7 @@ export function contentsScript(folder = FOLDER): string {
 	case $file in *[!a-zA-Z0-9._/-]*) continue ;; esac
 	[ -f "$file" ] && [ ! -L "$file" ] || continue
 	count=0
-	while [ $count -lt ${LINES} ] && IFS= read -r line; do
+	while [ $count -lt ${LINES} ] && { IFS= read -r line || [ -n "$line" ]; }; do
 		printf '${MARK} %s:%s\\n' "\${file#${folder}/}" "$line"
 		count=$((count + 1))
 	done < "$file"

@@ -17,7 +17,7 @@ async function contentsOf(files: Readonly<Record<string, string>>, link?: string
 
 test("the files that say what is in an image are read line by line, as they are", async () => {
 	const images = "registry.k8s.io/pause:3.10.1 sha256:aa\nquay.io/a/b:1 sha256:bb\n";
-	const { contents, others } = await contentsOf({ images, role: "worker\n", packages: " a=1  b=2 \\n %s\n\nlast\n" });
+	const { contents, others } = await contentsOf({ images, role: "worker\n", packages: " a=1  b=2 \\n %s\n\nlast" });
 	expect(contents).toEqual({
 		"kubernetes/images": ["registry.k8s.io/pause:3.10.1 sha256:aa", "quay.io/a/b:1 sha256:bb"],
 		"kubernetes/packages": [" a=1  b=2 \\n %s", "", "last"],
