@@ -50,7 +50,9 @@ export function checksumCandidates(url: string): readonly { readonly url: string
 	at.search = "";
 	at.hash = "";
 	const beside = (name: string): string => new URL(name, at).href;
+	const fedora = fedoraChecksum(decodeURIComponent(baseName(at.pathname)));
 	return [
+		...(fedora === undefined ? [] : [{ url: beside(fedora), algorithm: "sha256" } as const]),
 		{ url: beside("SHA256SUMS"), algorithm: "sha256" },
 		{ url: beside("SHA512SUMS"), algorithm: "sha512" },
 		{ url: beside("sha256sum.txt"), algorithm: "sha256" },
@@ -60,4 +62,17 @@ export function checksumCandidates(url: string): readonly { readonly url: string
 		{ url: `${at.href}.CHECKSUM`, algorithm: "sha256" },
 		{ url: `${at.href}.sha512`, algorithm: "sha512" },
 	];
+}
+
+/**
+ * Fedora names its checksum file after the compose: `Fedora-Cloud-43-1.6-x86_64-CHECKSUM` lies beside
+ * `Fedora-Cloud-Base-Generic-43-1.6.x86_64.qcow2` (until release 41 `Fedora-Cloud-Base-Generic.x86_64-40-1.14.qcow2`).
+ */
+function fedoraChecksum(image: string): string | undefined {
+	const [, compose, one, oneArch, otherArch, other] =
+		/^(Fedora-[A-Za-z]+)-.*?(?:-(\d+-[\d.]+)\.([a-z]\w+)|\.([a-z]\w+)-(\d+-[\d.]+?))\.\w+(?:\.xz)?$/.exec(image) ?? [];
+	const release = one ?? other;
+	const architecture = oneArch ?? otherArch;
+	if (compose === undefined || release === undefined || architecture === undefined) return undefined;
+	return `${compose}-${release}-${architecture}-CHECKSUM`;
 }

@@ -47,6 +47,22 @@ function qcow2(head: Buffer): DiskHeader {
 	return head.readBigUInt64BE(8) === 0n ? { format: "qcow2" } : { format: "qcow2", needs: "backing file" };
 }
 
+/**
+ * Bytes that a raw disk says it has: its GPT names the last block, where the table's copy is (UEFI specification 2.10, table
+ * 5.5, AlternateLBA). Undefined: it does not say.
+ */
+export async function statedSize(file: string): Promise<number | undefined> {
+	const handle = await open(file, "r");
+	try {
+		const head = Buffer.alloc(1024);
+		const { bytesRead } = await handle.read(head, 0, head.length, 0);
+		if (bytesRead < 552 || head.subarray(512, 520).toString("latin1") !== "EFI PART") return undefined;
+		return Number(head.readBigUInt64LE(544) + 1n) * 512;
+	} finally {
+		await handle.close();
+	}
+}
+
 /** A GPT, or an MBR with at least one partition. */
 function hasPartitionTable(head: Buffer): boolean {
 	if (head.length < 512 || head.readUInt16LE(510) !== 0xaa55) return false;

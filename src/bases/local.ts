@@ -3,6 +3,7 @@ import { readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { type Digest, sha256 } from "../digest.ts";
 import { messageOf, NodebuildError } from "../errors.ts";
+import { filesOf } from "../layers/qcow2.ts";
 import { isErrno, makeFolder, writeFileAtomic } from "../system/files.ts";
 import { digestFile } from "./digest-file.ts";
 import { readHeader } from "./format.ts";
@@ -39,17 +40,41 @@ export async function resolveFile(reference: FileReference, options: ResolveOpti
 	return task(options, "base", `read ${basename(path)}`, async () => {
 		const { signal } = options;
 		const digests = await digestFile(path, pin?.algorithm === "sha512" ? ["sha256", "sha512"] : ["sha256"], signal);
-		const digest = digestOfHex(digests.sha256);
 		if (pin !== undefined) checkPin(pin, digests, path, options);
-		const base = (await options.store.bases.find(digest)) ?? (await take(reference, digest, options));
-		const { needs } = await readHeader(path, path);
-		// A disk that leans on others has not all of its content in its own digest: read anew each time.
-		if (needs === undefined) await writeCache(cacheFile, { ...before, digest });
+		const others = await othersOf(path);
+		const digest = await digestOfAll(digests.sha256, others, signal);
+		const base = (await options.store.bases.find(digest)) ?? (await take(reference, { digest, others }, options));
+		// Of a disk that leans on others their times would have to be known too: read anew each time.
+		if (others.length === 0) await writeCache(cacheFile, { ...before, digest });
 		return base;
 	});
 }
 
-async function take(reference: FileReference, digest: Digest, options: ResolveOptions): Promise<Base> {
+/** The files that a disk leans on. */
+async function othersOf(path: string): Promise<readonly string[]> {
+	const { format, needs } = await readHeader(path, path);
+	if (format === undefined || needs === undefined) return [];
+	// What is wrong with them is told when the disk is taken over.
+	const files = await filesOf(path, format).catch(() => []);
+	return files.filter((file) => file !== path);
+}
+
+/** The digest of a disk: its file's, or, where its content is in several, one of all theirs. */
+async function digestOfAll(own: string, others: readonly string[], signal: AbortSignal | undefined): Promise<Digest> {
+	if (others.length === 0) return digestOfHex(own);
+	const all = [own];
+	for (const file of others) all.push((await digestFile(file, ["sha256"], signal)).sha256);
+	return sha256(all.join("\n"));
+}
+
+interface Content {
+	readonly digest: Digest;
+	/** Files that it is in besides the one named. */
+	readonly others: readonly string[];
+}
+
+async function take(reference: FileReference, content: Content, options: ResolveOptions): Promise<Base> {
+	const { digest, others } = content;
 	const { path, pin } = reference;
 	const base = await importDisk({
 		store: options.store,
@@ -68,7 +93,7 @@ async function take(reference: FileReference, digest: Digest, options: ResolveOp
 		...(options.signal === undefined ? {} : { signal: options.signal }),
 	});
 	const now = await digestFile(path, ["sha256"], options.signal);
-	if (digestOfHex(now.sha256) === digest) return base;
+	if ((await digestOfAll(now.sha256, others, options.signal)) === digest) return base;
 	throw located(options, {
 		code: "BASE_UNAVAILABLE",
 		message: `${path} changed while it was read`,

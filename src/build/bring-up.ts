@@ -49,10 +49,7 @@ export async function bringUp(
 	} as const;
 	const begun = performance.now();
 	try {
-		if (takesLive(options)) {
-			await trim(running);
-			await readNames(running);
-		}
+		if (takesLive(options)) await readNames(running);
 		const { file, live: state } = await freeze(running, chain.rootKey, options, keeper);
 		const boot = Math.round(running.bootMilliseconds);
 		commits.add({ ...record, took: { run: 0, freeze: Math.round(performance.now() - begun), boot } }, file);
@@ -84,14 +81,6 @@ export async function freeze(
 }
 
 /**
- * ext4 remembers in memory which of its groups have nothing to discard: a machine that goes on from this one trims in
- * no time when it is sealed.
- */
-async function trim({ machine }: Running): Promise<void> {
-	await machine.guest.script("fstrim -a 2>/dev/null\nexit 0\n");
-}
-
-/**
  * Every machine of this base goes on from this memory: with all names and inodes in it, none looks them up on the disk
  * again.
  */
@@ -110,7 +99,6 @@ async function warm(
 	try {
 		const request = await keeper.requestAfterBoot(running, key);
 		if (request === undefined) return running;
-		await trim(running);
 		if (key === chain.rootKey) await readNames(running);
 		await running.machine.settle(context.options.signal);
 		const live = keeper.note(await running.machine.freezeLive(request));

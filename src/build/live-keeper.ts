@@ -27,14 +27,21 @@ export class LiveKeeper {
 	readonly #store: Store;
 	readonly #options: BuildOptions;
 	readonly #chain: Chain;
+	/** The layer that this build goes on from. */
+	readonly #begin: Digest | undefined;
 	/** The chain's layers so far. */
 	readonly #links: ChainLink[] = [];
 	readonly #dropped = new Set<Digest>();
 	#before: { readonly bytes: number; readonly milliseconds: number } | undefined;
 	#costs: LiveCosts | undefined;
 
-	constructor(chain: Chain, { store, options }: { readonly store: Store; readonly options: BuildOptions }) {
+	constructor(
+		chain: Chain,
+		{ store, options }: { readonly store: Store; readonly options: BuildOptions },
+		begin?: Digest,
+	) {
 		this.#chain = chain;
+		this.#begin = begin;
 		this.#store = store;
 		this.#options = options;
 	}
@@ -139,7 +146,12 @@ export class LiveKeeper {
 		for (let index = this.#links.length; index <= end; index++) {
 			const one = keys[index] ?? rootKey;
 			const took = (await this.#store.layers.find(one))?.took.run ?? 0;
-			this.#links.push({ key: one, run: took, beforeCopy: copiesFiles(layered[index]) });
+			this.#links.push({
+				key: one,
+				run: took,
+				beforeCopy: copiesFiles(layered[index]),
+				edited: one === this.#begin,
+			});
 		}
 		for (const one of superseded(this.#links, this.#costs)) {
 			if (!this.#dropped.has(one)) await this.#store.live.drop(one, fits);

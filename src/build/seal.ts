@@ -1,6 +1,7 @@
 /** From the machine after its last step to an image in the store. */
 import { NodebuildError } from "../errors.ts";
 import { type Contents, readContents } from "../image/contents.ts";
+import { clearFreeBlocks } from "../image/free-blocks.ts";
 import { sealScript } from "../image/seal.ts";
 import type { Image, Layer } from "../layers/types.ts";
 import { BUILD_FILES } from "../machine/build-files.ts";
@@ -29,6 +30,7 @@ export async function sealImage(
 			const said = readContents(await machine.guest.script(script, { signal: options.signal }));
 			requireClean(said.others);
 			contents = said.contents;
+			await machine.useDisk(clearFreeBlocks);
 			await machine.quit();
 		} catch (error) {
 			throw await explainLoss(machine, error);

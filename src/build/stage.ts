@@ -86,7 +86,7 @@ async function replay(chain: Chain, begin: Start, context: StageContext, held: L
 	const { store, options } = context;
 	requireSecrets(chain.layered.slice(begin.done), options);
 	const commits = new CommitQueue(store);
-	const keeper = new LiveKeeper(chain, context);
+	const keeper = new LiveKeeper(chain, context, begin.layer?.key);
 	let running = await bringUp(chain, begin, context, commits, keeper);
 	let lock = held;
 	/** The next step's lock is taken before this one's goes, and this one's goes when its layer is stored. */

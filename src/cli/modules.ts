@@ -24,7 +24,8 @@ export const modules: Backend = {
 	remove: (home, name, force) => withStore(home, (store) => store.images.remove(name, { force })),
 	tag: (home, source, target) =>
 		withStore(home, async ({ images }) => images.tag((await images.get(source)).id, target)),
-	prune: (home, policy) => withStore(home, (store) => store.prune(policy), { look: policy.dryRun === true }),
+	prune: (home, policy) =>
+		withStore(home, (store) => store.prune(policy), { look: policy.dryRun === true, keepLeftovers: true }),
 	bases: async (options) => (await import("../bases/index.ts")).listBases(options),
 	buildBase: ({ ref, ...options }) =>
 		withStore(options.home, async (store) => {

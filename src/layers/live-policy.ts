@@ -60,6 +60,8 @@ export interface ChainLink {
 	readonly run: number;
 	/** The step after it copies files, which change more often than a Nodefile does. */
 	readonly beforeCopy: boolean;
+	/** This build went on from here: the step after it is being edited, and will be again. */
+	readonly edited: boolean;
 }
 
 /** So many of the last layers keep their states: the last line edited, one added, one taken away. */
@@ -69,8 +71,8 @@ const KEPT_BEFORE_COPY = 2;
 
 /**
  * Layers whose live states are of no more use now that the chain has come to its last link. What stays: the booted
- * base's, those at the end, before the last copies, and one wherever the steps since the one below took longer than
- * a boot.
+ * base's, those at the end, before the last copies, where this build began, and one wherever the steps since the one
+ * below took longer than a boot.
  */
 export function superseded(chain: readonly ChainLink[], costs: LiveCosts): readonly Digest[] {
 	const copies = chain.filter(({ beforeCopy }) => beforeCopy).slice(-KEPT_BEFORE_COPY);
@@ -79,7 +81,8 @@ export function superseded(chain: readonly ChainLink[], costs: LiveCosts): reado
 		.filter((link, index) => {
 			since += index === 0 ? 0 : link.run;
 			const ends = index >= chain.length - KEPT_AT_END;
-			if (index > 0 && !ends && !copies.includes(link) && since < costs.boot) return true;
+			const wanted = index === 0 || ends || link.edited || copies.includes(link);
+			if (!wanted && since < costs.boot) return true;
 			since = 0;
 			return false;
 		})

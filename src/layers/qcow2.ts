@@ -1,4 +1,5 @@
 /** Disk files: the only caller of qemu-img. */
+import { dirname, resolve } from "node:path";
 import { NodebuildError } from "../errors.ts";
 import { diskFullError } from "../system/files.ts";
 import { type RunOptions, type RunResult, run } from "../system/process.ts";
@@ -68,19 +69,43 @@ export async function info(path: string, format?: string): Promise<DiskInfo> {
 	return parseInfo((await qemuImg(args, path)).stdout, path);
 }
 
+/**
+ * All files that a disk's content is in, itself first: backing files, an external data file, a descriptor's extents.
+ * @throws NodebuildError STORE_INVALID when one of them is not there or no disk.
+ */
+export async function filesOf(path: string, format: string): Promise<readonly string[]> {
+	const { stdout } = await qemuImg(["info", "--output=json", "--backing-chain", "-U", "-f", format, path], path);
+	const files = new Set<string>();
+	for (const { filename, "format-specific": specific } of JSON.parse(stdout) as readonly ChainEntry[]) {
+		files.add(filename);
+		const { "data-file": data, extents = [] } = specific?.data ?? {};
+		const others = [...(data === undefined ? [] : [data]), ...extents.map((extent) => extent.filename)];
+		for (const name of others) files.add(resolve(dirname(filename), name));
+	}
+	return [...files];
+}
+
+/** What of qemu-img's description tells files (qapi/block-core.json, ImageInfo). */
+interface ChainEntry {
+	readonly filename: string;
+	readonly "format-specific"?: {
+		readonly data?: { readonly "data-file"?: string; readonly extents?: readonly { readonly filename: string }[] };
+	};
+}
+
 /** qemu-img(1), check: clusters that nobody refers to cost space, and nothing else. */
 const LEAKS_ONLY = 3;
 
-/** What is wrong with a qcow2 file's own metadata; undefined: nothing. Works while machines stand on it. */
-export async function faultOf(path: string): Promise<string | undefined> {
-	const { status, stdout, stderr } = await run(
-		"qemu-img",
-		["check", "-U", "-f", "qcow2", await nameWithBacking(path)],
-		{
-			package: "qemu-utils",
-		},
-	);
-	if (status === 0 || status === LEAKS_ONLY) return undefined;
+/** The same: raw disks, for one, have no metadata that could be wrong. */
+const NO_CHECKS = 63;
+
+/** What is wrong with a disk file's own metadata; undefined: nothing. Works while machines stand on it. */
+export async function faultOf(path: string, format = "qcow2"): Promise<string | undefined> {
+	const name = format === "qcow2" ? await nameWithBacking(path) : path;
+	const { status, stdout, stderr } = await run("qemu-img", ["check", "-U", "-f", format, name], {
+		package: "qemu-utils",
+	});
+	if (status === 0 || status === LEAKS_ONLY || status === NO_CHECKS) return undefined;
 	return /^\d+ errors? w.*$/m.exec(stdout)?.[0] ?? lastLine(stderr);
 }
 

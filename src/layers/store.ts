@@ -1,15 +1,16 @@
 /** The store: everything that lasts from one build to the next. */
-import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { isErrno, makeFolder, whenFull, writeFileAtomic } from "../system/files.ts";
 import { type AcquireOptions, acquire, type Lock, sweepLocks } from "../system/locks.ts";
-import { ownedName, ownerGone, ownerOfName } from "../system/owner.ts";
+import { ownedName } from "../system/owner.ts";
 import { type BaseStore, createBaseStore } from "./base-store.ts";
 import { type CacheStore, createCacheStore } from "./cache-store.ts";
 import { hintFor, unusable } from "./fault.ts";
 import { createEpochs, type Epochs } from "./epochs.ts";
 import { createImageStore, type ImageStore } from "./image-store.ts";
 import { createLayerStore, type LayerStore } from "./layer-store.ts";
+import { sweepLeftovers } from "./leftovers.ts";
 import { createLiveStore, type LiveStore } from "./live-store.ts";
 import { createMarks } from "./marks.ts";
 import { type StorePaths, storePaths } from "./paths.ts";
@@ -102,19 +103,6 @@ export async function isStore(paths: StorePaths): Promise<boolean> {
 	);
 }
 
-/** Remove what dead processes left. In the ordinary case this lists two nearly empty folders. */
-async function sweep(paths: StorePaths): Promise<void> {
-	for (const name of await readdir(paths.tmp)) {
-		const owner = ownerOfName(name);
-		if (owner === undefined) continue;
-		const path = join(paths.tmp, name);
-		const touched = (await stat(path).catch(() => undefined))?.mtimeMs;
-		if (touched !== undefined && ownerGone(owner, Date.now() - touched))
-			await rm(path, { recursive: true, force: true });
-	}
-	await sweepLocks(paths.locks);
-}
-
 async function makeWorkDir(paths: StorePaths): Promise<WorkDir> {
 	const path = join(paths.tmp, ownedName());
 	await whenFull({ path: paths.home, action: "make a work folder" }, () => mkdir(path, { mode: 0o700 }));
@@ -123,21 +111,23 @@ async function makeWorkDir(paths: StorePaths): Promise<WorkDir> {
 }
 
 /** Make it if it is not there, and clean up after dead processes. */
-async function makeReady(paths: StorePaths): Promise<void> {
+async function makeReady(paths: StorePaths, clean: (paths: StorePaths) => Promise<unknown>): Promise<void> {
 	if (!(await isStore(paths))) await create(paths);
 	try {
-		await sweep(paths);
+		await clean(paths);
 	} catch (error) {
 		if (!isErrno(error, "ENOENT")) throw error;
 		// Somebody has removed a folder by hand, or copied a store without its empty ones.
 		await create(paths);
-		await sweep(paths);
+		await clean(paths);
 	}
 }
 
 export interface OpenOptions {
 	/** Only to look: nothing is made or cleaned up; a store that is not there is empty. Default: false. */
 	readonly look?: boolean;
+	/** What dead processes left stays for `prune`, which says what it removes. Default: false. */
+	readonly keepLeftovers?: boolean;
 }
 
 /**
@@ -145,10 +135,14 @@ export interface OpenOptions {
  * @throws NodebuildError STORE_INVALID when a newer version made it, the folder is another's, or it cannot be
  * read and written; HOST_DISK_FULL.
  */
-export async function openStore(home: string, { look = false }: OpenOptions = {}): Promise<Store> {
+export async function openStore(
+	home: string,
+	{ look = false, keepLeftovers = false }: OpenOptions = {},
+): Promise<Store> {
 	const paths = storePaths(home);
+	const clean = keepLeftovers ? ({ locks }: StorePaths) => sweepLocks(locks) : sweepLeftovers;
 	try {
-		await (look ? isStore(paths) : whenFull({ path: home, action: "make the store" }, () => makeReady(paths)));
+		await (look ? isStore(paths) : whenFull({ path: home, action: "make the store" }, () => makeReady(paths, clean)));
 	} catch (error) {
 		// Whatever the system says of the user's own folder is no defect of ours.
 		if (!(error instanceof Error && "errno" in error)) throw error;

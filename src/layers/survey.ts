@@ -6,6 +6,7 @@ import { dropLostRefs } from "./base-refs.ts";
 import { holdIdleCaches, idleCaches } from "./cache-store.ts";
 import type { LiveStore } from "./live-store.ts";
 import { pruneLive, unusedMemory } from "./live-prune.ts";
+import { findLeftovers } from "./leftovers.ts";
 import { discard, lastUse, readAll, readParent, standsOn, takeAway } from "./entries.ts";
 import { locked, type Marks, markId } from "./marks.ts";
 import type { DiskKind, StorePaths } from "./paths.ts";
@@ -16,7 +17,7 @@ import { readTags, removeTag } from "./tags.ts";
 import { sweepTemps } from "./temps.ts";
 
 export interface PrunedEntry {
-	readonly kind: PruneItem["kind"] | "damaged" | "download" | "live" | "memory";
+	readonly kind: PruneItem["kind"] | "damaged" | "download" | "leftover" | "live" | "memory";
 	/** Path in the store, `layers/<hex>`. */
 	readonly id: string;
 	readonly title: string;
@@ -207,6 +208,7 @@ async function choose(
 		...damaged.map(({ id, reason, size }) => ({ kind: "damaged", id, title: reason, size }) as const),
 		...states,
 		...disks,
+		...(policy.only === undefined ? await findLeftovers(paths) : []),
 		...(policy.only === undefined ? await unusedMemory(live, [...states, ...disks]) : []),
 		...(policy.all === true && policy.only === undefined ? await staleDownloads(paths) : []),
 	];

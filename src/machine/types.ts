@@ -2,6 +2,7 @@
 import type { Digest } from "../digest.ts";
 import type { NodebuildError } from "../errors.ts";
 import type { Guest, SshAddress } from "../guest/types.ts";
+import type { BlockDevice } from "../layers/block-device.ts";
 
 export interface MachineSpec {
 	/** MiB. */
@@ -110,6 +111,8 @@ export interface Machine {
 	freeze(nextBackingName: string, live?: LiveRequest): Promise<FrozenDisk>;
 	/** The live state with a copy of the overlay that belongs to it; the machine goes on as it was. */
 	freezeLive(request: LiveRequest): Promise<FrozenLive | LiveFailure>;
+	/** The disk as the guest left it, from outside; the guest stands still from now on, and may only be ended. */
+	useDisk<T>(use: (disk: BlockDevice) => Promise<T>): Promise<T>;
 	/** Wait for the guest to power itself off after an orderly request; then the process is gone. */
 	powerOff(): Promise<void>;
 	/**

@@ -114,7 +114,8 @@ function disks(files: QemuFiles): string[] {
 		});
 	return [
 		...["-blockdev", JSON.stringify(diskNodeOptions(files.diskNode, files.disk, files.backing))],
-		...["-device", `virtio-blk-pci,id=disk,drive=${files.diskNode},bus=pcie.0,addr=0x3,bootindex=0`],
+		// share-rw: once the guest stands still, we clean up behind it through QEMU's own disk server.
+		...["-device", `virtio-blk-pci,id=disk,drive=${files.diskNode},bus=pcie.0,addr=0x3,bootindex=0,share-rw=on`],
 		...["-blockdev", readOnly("seed", files.seed)],
 		...["-device", "virtio-blk-pci,drive=seed,bus=pcie.0,addr=0x4,serial=nodebuild-seed"],
 		...["-blockdev", readOnly("tools", files.tools)],

@@ -5,6 +5,7 @@ import { messageOf, NodebuildError } from "../../errors.ts";
 import { settle } from "../../guest/reboot.ts";
 import type { SshGuest } from "../../guest/guest.ts";
 import type { SshAddress } from "../../guest/types.ts";
+import type { BlockDevice } from "../../layers/block-device.ts";
 import { createOverlay } from "../../layers/qcow2.ts";
 import type { Companion } from "../../system/process.ts";
 import type { AttachedDisk, DiskFile, FrozenDisk, FrozenLive, LiveFailure, LiveRequest, Machine } from "../types.ts";
@@ -14,6 +15,7 @@ import { mayReadMemory } from "./live/memory.ts";
 import type { LiveRecord } from "./live/state.ts";
 import { liveFailure, type LiveIdentity, type LiveProcess, loadLive, saveLive } from "./live/transfer.ts";
 import { MANAGEMENT_ADDRESS } from "./names.ts";
+import { withNbdDevice } from "./nbd.ts";
 import { watchForPanic } from "./panic.ts";
 import type { Qmp } from "./qmp.ts";
 
@@ -31,6 +33,8 @@ export interface QemuMachineOptions {
 
 /** Milliseconds a guest may take to power itself off. */
 const POWER_OFF_TIMEOUT = 120_000;
+/** Name of the socket in the machine's folder. */
+const DISK_SOCKET = "disk.nbd";
 
 export class QemuMachine implements Machine {
 	readonly #options: QemuMachineOptions;
@@ -179,6 +183,16 @@ export class QemuMachine implements Machine {
 	get #live(): LiveProcess {
 		const { qmp, process, files } = this.#options;
 		return { qmp, pid: process.pid, ramFile: files.ram ?? "" };
+	}
+
+	async useDisk<T>(use: (disk: BlockDevice) => Promise<T>): Promise<T> {
+		const { qmp, process } = this.#options;
+		await qmp.execute("stop");
+		// Relative to QEMU's working folder: a path of a socket must be short.
+		await qmp.execute("nbd-server-start", { addr: { type: "unix", data: { path: DISK_SOCKET } } });
+		const node = `disk-${this.#overlay}`;
+		await qmp.execute("block-export-add", { type: "nbd", id: "disk", name: "disk", "node-name": node, writable: true });
+		return await withNbdDevice(`/proc/${process.pid}/cwd/${DISK_SOCKET}`, "disk", use);
 	}
 
 	async powerOff(): Promise<void> {

@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readdir, readFile, stat, truncate, utimes, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { resolveBase } from "../../../src/bases/index.ts";
 import { parseMap } from "../../../src/bases/map.ts";
@@ -400,6 +400,51 @@ describe("FROM a file", () => {
 		qemuImg("create", "-f", "qcow2", "-b", below, "-F", "qcow2", path);
 		const base = await resolveBase(path, await options(await temporaryStore()));
 		expect((await info(base.disk)).backingName).toBeUndefined();
+	});
+
+	test.each([
+		["backing file", ["-F", "raw", "-b"]],
+		["external data file", ["-o"]],
+	] as const)("is another when its %s has changed", async (_what, how) => {
+		const folder = await temporaryFolder();
+		const other = join(folder, "other.raw");
+		const path = join(folder, "disk.qcow2");
+		if (how[0] === "-o") qemuImg("create", "-f", "qcow2", "-o", `data_file=${other}`, path, "1M");
+		await writeFile(other, Buffer.alloc(1 << 20, 1));
+		if (how[0] !== "-o") qemuImg("create", "-f", "qcow2", ...how, other, path);
+		const store = await temporaryStore();
+		const first = await resolveBase(path, await options(store));
+		expect((await resolveBase(path, await options(store))).digest).toBe(first.digest);
+		await writeFile(other, Buffer.alloc(1 << 20, 2));
+		expect((await resolveBase(path, await options(store))).digest).not.toBe(first.digest);
+	});
+
+	test("that ends too early, or is damaged, is refused by its own name", async () => {
+		const { path } = await disk("qcow2");
+		const folder = await temporaryFolder();
+		const qcow2 = join(folder, "short.qcow2");
+		qemuImg("convert", "-f", "raw", "-O", "qcow2", path, qcow2);
+		await truncate(qcow2, (await stat(qcow2)).size - (128 << 10));
+		const torn = join(folder, "torn.qcow2");
+		qemuImg("convert", "-f", "raw", "-O", "qcow2", path, torn);
+		const bytes = await readFile(torn);
+		const tables = Number(bytes.readBigUInt64BE(40));
+		bytes.writeBigUInt64BE(0x8000_0000_0000_0301n, tables);
+		await writeFile(torn, bytes);
+		const raw = join(folder, "short.raw");
+		const table = Buffer.alloc(1 << 20);
+		table.writeUInt16LE(0xaa55, 510);
+		table.write("EFI PART", 512, "latin1");
+		table.writeBigUInt64LE(BigInt((10 << 20) / 512 - 1), 544);
+		await writeFile(raw, table);
+		const store = await temporaryStore();
+		for (const file of [qcow2, torn, raw]) {
+			await expect(resolveBase(file, await options(store)), file).rejects.toMatchObject({
+				code: "BASE_UNAVAILABLE",
+				message: expect.stringContaining(basename(file)),
+			});
+		}
+		expect(await store.bases.list()).toEqual([]);
 	});
 
 	test("is held against a pin", async () => {

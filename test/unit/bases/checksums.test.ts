@@ -62,4 +62,12 @@ SHA256 (late.qcow2) = ${b}
 			"https://host/dir/disk.qcow2.sha512",
 		]);
 	});
+
+	test.each([
+		["Fedora-Cloud-Base-Generic-43-1.6.x86_64.qcow2", "Fedora-Cloud-43-1.6-x86_64-CHECKSUM"],
+		["Fedora-Cloud-Base-Generic.x86_64-40-1.14.qcow2", "Fedora-Cloud-40-1.14-x86_64-CHECKSUM"],
+		["Fedora-Cloud-Base-39-1.5.aarch64.raw", "Fedora-Cloud-39-1.5-aarch64-CHECKSUM"],
+	])("of Fedora are named after the compose: %s", (image, file) => {
+		expect(checksumCandidates(`https://host/dir/${image}`)[0]?.url).toBe(`https://host/dir/${file}`);
+	});
 });

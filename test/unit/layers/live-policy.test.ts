@@ -53,7 +53,7 @@ describe("a live state", () => {
 describe("of a chain", () => {
 	const costs = { boot: 18_000, resume: 1000 };
 	const links = (...steps: readonly Partial<ChainLink>[]): ChainLink[] =>
-		steps.map((step, index) => ({ key: sha256(String(index)), run: 200, beforeCopy: false, ...step }));
+		steps.map((step, index) => ({ key: sha256(String(index)), run: 200, beforeCopy: false, edited: false, ...step }));
 	const kept = (chain: readonly ChainLink[]): number[] => {
 		const gone = new Set(superseded(chain, costs));
 		return chain.flatMap(({ key }, index) => (gone.has(key) ? [] : [index]));
@@ -67,6 +67,10 @@ describe("of a chain", () => {
 	test("so do those before the last two copies", () => {
 		const copy = { beforeCopy: true };
 		expect(kept(links({}, copy, {}, copy, {}, copy, {}, {}, {}, {}))).toEqual([0, 3, 5, 7, 8, 9]);
+	});
+
+	test("and where this build began, whose next step is being edited", () => {
+		expect(kept(links({}, {}, { edited: true }, {}, {}, {}, {}))).toEqual([0, 2, 4, 5, 6]);
 	});
 
 	test("and one wherever the steps below it took longer than a boot", () => {

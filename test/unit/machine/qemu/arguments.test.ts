@@ -58,7 +58,7 @@ test("the whole command line of a plain machine", () => {
 		-blockdev
 		{"driver":"qcow2","node-name":"disk-0","discard":"unmap","cache":{"direct":false,"no-flush":true},"file":{"driver":"file","filename":"/store/tmp/a/disk-0.qcow2","discard":"unmap","locking":"off","cache":{"no-flush":true}}}
 		-device
-		virtio-blk-pci,id=disk,drive=disk-0,bus=pcie.0,addr=0x3,bootindex=0
+		virtio-blk-pci,id=disk,drive=disk-0,bus=pcie.0,addr=0x3,bootindex=0,share-rw=on
 		-blockdev
 		{"driver":"raw","node-name":"seed","read-only":true,"file":{"driver":"file","filename":"/store/tmp/a/seed.img","locking":"off"}}
 		-device

@@ -1,0 +1,136 @@
+/** Free blocks of real file systems, on disks that a file holds. */
+import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { clearFreeBlocks, overlap } from "../../../src/image/free-blocks.ts";
+import type { BlockDevice, Extent } from "../../../src/layers/block-device.ts";
+
+const SIZE = 64 << 20;
+/** Where the partition begins. */
+const START = 1 << 20;
+let folder: string;
+
+beforeAll(async () => {
+	folder = await mkdtemp(join(tmpdir(), "nodebuild-free-"));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const run = (program: string, ...args: string[]) => execFileSync(program, args, { encoding: "utf8", stdio: "pipe" });
+
+/** The file as a disk; like QEMU's it knows holes only in its own clusters. */
+async function withFile<T>(path: string, use: (disk: BlockDevice & { cleared: Extent[] }) => Promise<T>): Promise<T> {
+	await using file = await open(path, "r+");
+	const { size } = await file.stat();
+	const cleared: Extent[] = [];
+	return await use({
+		size,
+		cleared,
+		read: async (offset, length) => (await file.read(Buffer.alloc(length), 0, length, offset)).buffer,
+		written: async (range) => [range],
+		clear: async (range) => {
+			cleared.push(range);
+			await file.write(Buffer.alloc(range.length), 0, range.length, range.offset);
+		},
+	});
+}
+
+/** A disk with a file that stays, and one that was there and is gone. */
+async function diskWith(
+	name: string,
+	start: number,
+	...options: string[]
+): Promise<{ path: string; kept: Buffer; gone: Buffer }> {
+	const path = join(folder, name);
+	const system = join(folder, `${name}.ext`);
+	run("truncate", "-s", String(SIZE - start), system);
+	run("mke2fs", "-q", "-F", ...options, system);
+	const kept = randomBytes(300_000);
+	const gone = randomBytes(300_000);
+	await writeFile(join(folder, "kept"), kept);
+	await writeFile(join(folder, "gone"), gone);
+	const debugfs = (command: string) => run("debugfs", "-w", "-R", command, system);
+	debugfs(`write ${join(folder, "gone")} gone`);
+	debugfs(`write ${join(folder, "kept")} kept`);
+	debugfs("rm gone");
+	run("truncate", "-s", String(SIZE), path);
+	if (start > 0)
+		run(
+			"sh",
+			"-c",
+			`echo "start=${start / 512}" | sfdisk -q --label ${name.startsWith("mbr") ? "dos" : "gpt"} ${path}`,
+		);
+	run("dd", `if=${system}`, `of=${path}`, "bs=1M", `seek=${start >> 20}`, "conv=notrunc,sparse", "status=none");
+	return { path, kept, gone };
+}
+
+async function content(path: string): Promise<Buffer> {
+	await using file = await open(path, "r");
+	return file.readFile();
+}
+
+describe("blocks that no file has any more", () => {
+	test.each([
+		["gpt-ext4", START, ["-t", "ext4"]],
+		["gpt-ext4-wide", START, ["-t", "ext4", "-O", "64bit,metadata_csum"]],
+		["mbr-ext3", START, ["-t", "ext3"]],
+		["ext2-small-blocks", 0, ["-t", "ext2", "-b", "1024"]],
+		["gpt-narrow-groups", START, ["-t", "ext4", "-g", "1024", "-O", "^64bit"]],
+	] as const)("are zeros afterwards, and those that are used as before: %s", async (name, start, options) => {
+		const { path, kept, gone } = await diskWith(name, start, ...options);
+		const before = await content(path);
+		expect(before.includes(gone.subarray(0, 4096))).toBe(true);
+		await withFile(path, clearFreeBlocks);
+		const after = await content(path);
+		for (let at = 0; at + 64 <= gone.length; at += 1024) expect(after.includes(gone.subarray(at, at + 64))).toBe(false);
+		const system = join(folder, "after.ext");
+		await writeFile(system, after.subarray(start));
+		run("truncate", "-s", String(SIZE - start), system);
+		run("e2fsck", "-fn", system);
+		run("debugfs", "-R", `dump kept ${join(folder, "dumped")}`, system);
+		expect((await content(join(folder, "dumped"))).equals(kept)).toBe(true);
+	});
+
+	test.each([
+		["has to be recovered", 0x60, 0x4],
+		["is not clean", 0x3a, 0],
+		["allocates in clusters of blocks", 0x64, 0x200],
+	])("stay in a file system that %s", async (_why, field, value) => {
+		const { path } = await diskWith("unclean", 0, "-t", "ext2");
+		const before = await content(path);
+		before.writeUInt16LE(field === 0x3a ? value : before.readUInt16LE(1024 + field) | value, 1024 + field);
+		await writeFile(path, before);
+		expect(await withFile(path, clearFreeBlocks)).toBe(0);
+		expect((await content(path)).equals(before)).toBe(true);
+	});
+
+	test("stay in a group whose bitmap does not tell what its descriptor does", async () => {
+		const { path } = await diskWith("mismatch", 0, "-t", "ext2", "-b", "1024");
+		const before = await content(path);
+		// Free blocks of the first group, which has both files.
+		before.writeUInt16LE(before.readUInt16LE(2048 + 0xc) - 1, 2048 + 0xc);
+		await writeFile(path, before);
+		await withFile(path, async (disk) => {
+			await clearFreeBlocks(disk);
+			expect(disk.cleared.filter(({ offset }) => offset < 8192 * 1024)).toEqual([]);
+		});
+	});
+
+	test("a disk that is empty, too small, or of another file system is left as it is", async () => {
+		const path = join(folder, "other");
+		for (const data of [Buffer.alloc(0), Buffer.alloc(100), Buffer.alloc(1 << 20), randomBytes(1 << 20)]) {
+			await writeFile(path, data);
+			expect(await withFile(path, clearFreeBlocks)).toBe(0);
+			expect((await content(path)).equals(data)).toBe(true);
+		}
+	});
+
+	test("only those that are written are cleared", () => {
+		const extent = (offset: number, length: number): Extent => ({ offset, length });
+		expect([
+			...overlap([extent(0, 10), extent(20, 10), extent(40, 10)], [extent(5, 20), extent(28, 2), extent(45, 100)]),
+		]).toEqual([extent(5, 5), extent(20, 5), extent(28, 2), extent(45, 5)]);
+	});
+});
