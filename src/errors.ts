@@ -103,7 +103,15 @@ export class NodebuildError extends Error {
 		return this.at === undefined && this.part === undefined ? this.#with({ part }) : this;
 	}
 
-	#with(more: Pick<NodebuildErrorInit, "at" | "part">): NodebuildError {
+	/** The same error, with one more line of what to do. */
+	hinted(line: string): NodebuildError {
+		return this.#with({
+			hint: this.hint === undefined ? line : `${this.hint}\n${line}`,
+			...(this.at === undefined ? {} : { at: this.at }),
+		});
+	}
+
+	#with(more: Pick<NodebuildErrorInit, "at" | "part" | "hint">): NodebuildError {
 		const { code, message, hint, part, details } = this;
 		return new NodebuildError({
 			code,

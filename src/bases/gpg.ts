@@ -21,8 +21,8 @@ export interface SignedFile {
 export type SignatureResult = { readonly good: true } | { readonly good: false; readonly why: string };
 
 /**
- * Check a signature, in a folder of the caller's. Not being able to check (no gpgv, no key) is a result;
- * a signature that is wrong, or by another key, is an error.
+ * Check a signature, in a folder of the caller's. Not being able to check (no gpgv, none of the
+ * vendor's keys) is a result; a signature that is wrong, or by another key, is an error.
  * @throws NodebuildError BASE_SIGNATURE
  */
 export async function checkSignature(signed: SignedFile, folder: string): Promise<SignatureResult> {
@@ -52,14 +52,14 @@ function judge(signed: SignedFile, status: string, messages: string): SignatureR
 	const valid = lines.flatMap((words) => (words[0] === "VALIDSIG" ? [words.at(-1) ?? ""] : []));
 	if (valid.some((fingerprint) => signed.key.fingerprints.includes(fingerprint))) return { good: true };
 	const bad = lines.some(([word]) => word === "BADSIG");
-	if (!bad && valid.length === 0 && lines.some(([word]) => word === "NO_PUBKEY")) {
-		return { good: false, why: "the keys at hand do not hold the one it was signed with" };
-	}
-	const by = valid.length === 0 ? "" : `, got one by ${valid.join(", ")}`;
+	// Whoever replaces an image can sign it too: with a key that nobody here knows.
+	const unknown = lines.flatMap(([word, key = ""]) => (word === "NO_PUBKEY" ? [`the unknown key ${key}`] : []));
+	const signers = [...valid, ...unknown];
+	const by = signers.length === 0 ? "" : `, got one by ${signers.join(", ")}`;
 	throw new NodebuildError({
 		code: "BASE_SIGNATURE",
 		message: `expected ${signed.url} to carry a good signature by ${signed.key.fingerprints.join(" or ")}${bad ? ", got a bad one" : by}`,
-		hint: "the file was changed on its way, or the vendor has a new key: compare with the vendor's own page before going on",
+		hint: "the file was changed on its way, or the vendor has a new key: compare with the vendor's own page before going on; --base-map can name another key",
 		details: messages.split("\n"),
 	});
 }

@@ -78,14 +78,11 @@ async function verify(
 	if (key === undefined) return false;
 	const http = httpOptions(options);
 	const detached =
-		signature.kind === "clearsigned"
-			? undefined
-			: await getBytes((signature.url ?? `${url}.asc`).replaceAll("{arch}", vendorName), http).catch(unreached);
+		signature.kind === "clearsigned" ? undefined : await fetchSignature(url, signature, vendorName, options);
 	const unchecked = (why: string): false => {
 		options.emit({ type: "info", message: `the signature of ${url} was not checked: ${why}; its digest still is` });
 		return false;
 	};
-	if (signature.kind === "detached" && detached === undefined) return unchecked("it could not be fetched");
 	const publishedKey = key.url === undefined ? undefined : await getBytes(key.url, http).catch(unreached);
 	await using work = await options.store.workDir();
 	const result = await checkSignature(
@@ -99,6 +96,23 @@ async function verify(
 		work.path,
 	);
 	return result.good ? true : unchecked(result.why);
+}
+
+/** @throws NodebuildError BASE_SIGNATURE where there is none: an image without one would be taken for the vendor's. */
+async function fetchSignature(
+	url: string,
+	signature: Signature,
+	vendorName: string,
+	options: ResolveOptions,
+): Promise<Uint8Array> {
+	const address = (signature.url ?? `${url}.asc`).replaceAll("{arch}", vendorName);
+	const found = await getPatiently(address, true, options);
+	if (found !== undefined) return found;
+	throw located(options, {
+		code: "BASE_SIGNATURE",
+		message: `expected the vendor's signature of ${url} at ${address}, got no such file`,
+		hint: "try again in a while: the vendor may be publishing anew; --base-map can name another address",
+	});
 }
 
 function unreached(error: unknown): undefined {

@@ -142,7 +142,7 @@ function copyFailed(request: CopyRequest, said: string): NodebuildError {
 			code: "GUEST_DISK_FULL",
 			message: "the machine's disk is full",
 			details: lines.slice(-5),
-			hint: "give the image a larger disk, e.g. --disk-size 20G; a larger disk costs nothing until it is written",
+			hint: "give the image a larger disk than it has (--disk-size, 10G by default); a larger disk costs nothing until it is written",
 		});
 	const clash = lines.find((line) => line.startsWith("cannot "));
 	return new NodebuildError({

@@ -143,7 +143,7 @@ async function extracted(
 			: `the files could not be written to ${request.dest}: tar ended with status ${result.status} in the machine`,
 		details: text.split("\n").slice(-5),
 		hint: full
-			? "give the image a larger disk, e.g. --disk-size 20G; a larger disk costs nothing until it is written"
+			? "give the image a larger disk than it has (--disk-size, 10G by default); a larger disk costs nothing until it is written"
 			: `look at ${request.dest} in the machine: nodebuild shell`,
 	});
 }

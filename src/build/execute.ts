@@ -40,23 +40,23 @@ type Exec = Extract<Effect, { kind: "exec" }>;
 /** @throws NodebuildError STEP_FAILED, COPY_FAILED, GUEST_DISK_FULL, MACHINE_LOST; located at the step. */
 export async function executeStep(step: Step, context: ExecuteContext): Promise<void> {
 	try {
-		for (const effect of step.effects) await executeEffect(effect, step, context);
+		for (const effect of step.effects) await executeEffect(effect, context);
 	} catch (error) {
 		throw error instanceof NodebuildError && error.code !== "INTERRUPTED" ? error.located(step.at) : error;
 	}
 }
 
-async function executeEffect(effect: Effect, step: Step, context: ExecuteContext): Promise<void> {
+async function executeEffect(effect: Effect, context: ExecuteContext): Promise<void> {
 	switch (effect.kind) {
 		case "exec":
-			return executeCommand(effect, step, context);
+			return executeCommand(effect, context);
 		case "copy":
 			for (const request of partsOf(effect.request)) await executeCopy(request, context);
 			return;
 		case "mkdir":
 			return makeDirectory(effect, destinationOf(context));
 		case "ansible":
-			return executeRoles(effect, step, context);
+			return executeRoles(effect, context);
 	}
 }
 
@@ -91,7 +91,7 @@ async function executeCopy(request: CopyRequest, context: ExecuteContext): Promi
 const CUT_OFF =
 	"the machine rebooted before the command had ended; it counts as done, and what it had not done yet is not done";
 
-async function executeCommand(effect: Exec, step: Step, context: ExecuteContext): Promise<void> {
+async function executeCommand(effect: Exec, context: ExecuteContext): Promise<void> {
 	const { guest, signal } = context;
 	const tail = new Tail();
 	const output = (stream: Stream) => (data: Uint8Array) => {
@@ -115,13 +115,13 @@ async function executeCommand(effect: Exec, step: Step, context: ExecuteContext)
 		const { mounts } = effect;
 		const result = mounts.length === 0 ? await run({}) : await context.withMounts(mounts, run);
 		if (result.rebooted) context.onWarning(CUT_OFF);
-		if (result.status !== 0) throw await commandFailed(effect, step, result.status, tail, guest);
+		if (result.status !== 0) throw await commandFailed(effect, result.status, tail, guest);
 	} finally {
 		await pipes();
 	}
 }
 
-async function executeRoles(effect: AnsibleEffect, step: Step, context: ExecuteContext): Promise<void> {
+async function executeRoles(effect: AnsibleEffect, context: ExecuteContext): Promise<void> {
 	const tail = new Tail();
 	const status = await context.runRoles(effect, (stream, data) => {
 		context.onOutput(stream, data);
@@ -132,7 +132,7 @@ async function executeRoles(effect: AnsibleEffect, step: Step, context: ExecuteC
 		code: (await diskFull(context.guest)) ? "GUEST_DISK_FULL" : "STEP_FAILED",
 		message: `the Ansible roles ${effect.roles.join(", ")} did not complete successfully: ansible-playbook ended with ${status}`,
 		details: tail.lines,
-		hint: hintFor(status, tail.text, false, step),
+		...hintOf(status, tail.text, false),
 	});
 }
 
@@ -151,7 +151,6 @@ async function makePipes(guest: Guest, pipes: Exec["pipes"]): Promise<() => Prom
 
 async function commandFailed(
 	effect: Exec,
-	step: Step,
 	status: number,
 	{ text, lines: details }: Tail,
 	guest: Guest,
@@ -161,7 +160,7 @@ async function commandFailed(
 		code: full ? "GUEST_DISK_FULL" : "STEP_FAILED",
 		message: `process "${effect.argv.join(" ")}" did not complete successfully: exit code: ${status}${full ? "; the machine's disk is full" : ""}`,
 		details,
-		hint: hintFor(status, text, full, step),
+		...hintOf(status, text, full),
 	});
 }
 
@@ -171,16 +170,22 @@ async function diskFull(guest: Guest): Promise<boolean> {
 	return Number.isFinite(free) && free < 1024;
 }
 
-function hintFor(status: number, tail: string, full: boolean, step: Step): string {
-	const look = `the layer before this step is kept; look inside with "nodebuild -f ${step.at.file} --shell-on-error" or "nodebuild shell -f ${step.at.file} --step ${Math.max(0, step.index - 1)}"`;
+/** Where it may be looked into is said by who knows the chain. */
+function hintOf(status: number, tail: string, full: boolean): { readonly hint?: string } {
+	const hint = hintFor(status, tail, full);
+	return hint === undefined ? {} : { hint };
+}
+
+/** What may have been the cause; undefined: the command knows best. */
+function hintFor(status: number, tail: string, full: boolean): string | undefined {
 	if (full)
-		return `give the image a larger disk, e.g. --disk-size 20G; a larger disk costs nothing until it is written\n${look}`;
+		return `give the image a larger disk than it has (--disk-size, 10G by default); a larger disk costs nothing until it is written`;
 	if (/Temporary failure (in name resolution|resolving)|Could not resolve host/i.test(tail))
-		return `the machine cannot resolve names: it uses this host's resolver and network (see "nodebuild doctor")\n${look}`;
-	if (status === 127) return `a command was not found: install it in an earlier step, or check its spelling\n${look}`;
+		return `the machine cannot resolve names: it uses this host's resolver and network (see "nodebuild doctor")`;
+	if (status === 127) return `a command was not found: install it in an earlier step, or check its spelling`;
 	if (status === 126)
-		return `a command was found but cannot be run: check its mode (COPY --chmod=755) and its first line\n${look}`;
-	return look;
+		return `a command was found but cannot be run: check its mode (COPY --chmod=755) and its first line`;
+	return undefined;
 }
 
 /** WORKDIR: missing parents are made too; what is made belongs to the user. */
@@ -196,7 +201,7 @@ async function makeDirectory(effect: Extract<Effect, { kind: "mkdir" }>, destina
 		code: "STEP_FAILED",
 		message: `the directory ${effect.path} could not be made in the machine`,
 		details: result.stderr.trimEnd().split("\n"),
-		hint: "something on the path is not a directory; look inside with nodebuild shell",
+		hint: "something on the path is not a directory",
 	});
 }
 

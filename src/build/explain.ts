@@ -23,7 +23,10 @@ export async function explain(options: BuildOptions): Promise<PlanReport> {
 	});
 	const { plan } = prepared;
 	const chain = chainOf(plan, plan.target);
-	const begin = options.noCache ? { layer: undefined, done: 0 } : await findStart(store, chain);
+	// The booted base is no step's result: it is used without the cache too.
+	const begin = options.noCache
+		? { layer: await store.layers.find(chain.rootKey), done: 0 }
+		: await findStart(store, chain);
 	const cached = new Set(chain.layered.slice(0, begin.done));
 	const ref = chain.root.kind === "base" ? chain.root.ref : "scratch";
 	const image = options.noCache ? undefined : await store.images.findByKey(plan.imageKey);

@@ -1,4 +1,5 @@
 /** Machines for a build: which QEMU, which accelerator, from which disk. */
+import { totalmem } from "node:os";
 import { join } from "node:path";
 import type { Digest } from "../digest.ts";
 import { NodebuildError } from "../errors.ts";
@@ -11,7 +12,7 @@ import type { Accelerator } from "../machine/qemu/arguments.ts";
 import type { StartOptions } from "../machine/qemu/start.ts";
 import type { Machine, MachineSpec } from "../machine/types.ts";
 import { readEnvironment } from "../system/env.ts";
-import { exists, liesInMemory, makeFolder } from "../system/files.ts";
+import { exists, formatBytes, liesInMemory, makeFolder } from "../system/files.ts";
 import { watchConsole } from "./silence.ts";
 import { noteCost } from "./costs.ts";
 import { type LiveSettings, liveOf, withRam } from "./live.ts";
@@ -93,9 +94,10 @@ function missing(program: string): NodebuildError {
 	});
 }
 
-/** @throws NodebuildError MACHINE_START, MACHINE_NOT_READY, HOST_TOOL_MISSING, HOST_DISK_FULL, INTERRUPTED. */
+/** @throws NodebuildError MACHINE_START, MACHINE_NOT_READY, HOST_MEMORY, HOST_TOOL_MISSING, HOST_DISK_FULL, INTERRUPTED. */
 export async function start(request: StartRequest): Promise<Running> {
 	const { store, emit, signal } = request;
+	requireMemory(request.spec.memory);
 	const host = await probeHost(store, emit, signal);
 	const live = await livePossible(request, host);
 	if (live?.state !== undefined) {
@@ -111,6 +113,16 @@ export async function start(request: StartRequest): Promise<Running> {
 		const emulating = await fallBack(host, request);
 		return await boot(emulating, await livePossible(request, emulating));
 	}
+}
+
+function requireMemory(mebibytes: number): void {
+	const has = totalmem();
+	if (mebibytes * 2 ** 20 <= has) return;
+	throw new NodebuildError({
+		code: "HOST_MEMORY",
+		message: `expected a machine's memory to be less than this host's ${formatBytes(has)}, got ${formatBytes(mebibytes * 2 ** 20)}`,
+		hint: "give it less with --memory (or NODEBUILD_MEMORY)",
+	});
 }
 
 /** Undefined: the machine is to have no live states. */

@@ -86,7 +86,7 @@ async function use({ machine }: Running, { config }: Image, options: RunOptions)
 		});
 		return status;
 	}
-	if (options.ssh) return machine.guest.interactive({ argv: LOGIN_SHELL });
+	if (options.ssh) return machine.guest.interactive({ argv: LOGIN_SHELL, signal: options.signal });
 	if (options.console) return attachConsole(machine, options);
 	options.emit({ type: "info", message: "the machine runs; Ctrl-C ends it" });
 	const health = config.healthcheck?.kind === "command" ? config.healthcheck : undefined;
@@ -119,9 +119,11 @@ export async function openShell(options: BuildOptions & { readonly step?: number
 	const { layer, step } = await layerFor(chain, options.step, store, options.nodefile);
 	await using up = await startAt(layer, store, options);
 	const config = step?.config;
+	const command = step?.effects.find((effect) => effect.kind === "exec");
 	return await up.machine.guest.interactive({
 		argv: LOGIN_SHELL,
-		...(config === undefined ? {} : { env: config.env, cwd: config.workdir, user: config.user }),
+		signal: options.signal,
+		...(config === undefined ? {} : { env: command?.env ?? config.env, cwd: config.workdir, user: config.user }),
 	});
 }
 

@@ -4,10 +4,10 @@ import { NodebuildError } from "../errors.ts";
 import type { Store } from "../layers/store.ts";
 import type { Layer } from "../layers/types.ts";
 import type { FrozenLive, Machine } from "../machine/types.ts";
-import type { Step } from "../plan/types.ts";
+import { EMPTY_CONFIG, type Step } from "../plan/types.ts";
 import type { Lock } from "../system/locks.ts";
 import { bringUp, freeze, renew, type Start } from "./bring-up.ts";
-import type { Chain } from "./chain.ts";
+import { type Chain, chainOf } from "./chain.ts";
 import { CommitQueue } from "./commit.ts";
 import { executeStep } from "./execute.ts";
 import { LiveKeeper } from "./live-keeper.ts";
@@ -98,8 +98,10 @@ async function replay(chain: Chain, begin: Start, context: StageContext, held: L
 	};
 	let parent = begin.layer?.key ?? chain.rootKey;
 	let locked = begin.layer !== undefined;
+	let current: Step | undefined;
 	try {
 		for (const step of chain.layered.slice(begin.done)) {
+			current = step;
 			if (locked) locked = false;
 			else await advance(step.key);
 			const live = await runStep(chain, step, parent, running, context, commits, keeper);
@@ -114,10 +116,11 @@ async function replay(chain: Chain, begin: Start, context: StageContext, held: L
 		return { layer, running };
 	} catch (error) {
 		await commits.settled().catch(() => undefined);
-		if (error instanceof NodebuildError && options.shellOnError && STEP_ERRORS.has(error.code))
-			await shellAtFailure(running.machine, options);
+		const failed = error instanceof NodebuildError && STEP_ERRORS.has(error.code);
+		// A shell that is interrupted ends the build as it would have ended.
+		if (failed && options.shellOnError) await shellAtFailure(running.machine, current, options).catch(() => undefined);
 		await running[Symbol.asyncDispose]();
-		throw error;
+		throw failed && current !== undefined ? error.hinted(howToLook(chain, current, context)) : error;
 	} finally {
 		await lock.release();
 	}
@@ -125,9 +128,28 @@ async function replay(chain: Chain, begin: Start, context: StageContext, held: L
 
 const STEP_ERRORS: ReadonlySet<string> = new Set(["STEP_FAILED", "COPY_FAILED", "GUEST_DISK_FULL"]);
 
-async function shellAtFailure(machine: Machine, { emit }: BuildOptions): Promise<void> {
+/** As the step's own command has it: its user, directory and environment. */
+async function shellAtFailure(
+	{ guest }: Machine,
+	step: Step | undefined,
+	{ emit, signal }: BuildOptions,
+): Promise<void> {
 	emit({ type: "info", message: "the step failed; this is a shell in its machine, as it left it (exit ends it)" });
-	await machine.guest.interactive({ argv: ["/bin/sh", "-c", "exec $(command -v bash || echo sh) -l"] });
+	const { env, workdir, user } = step?.config ?? EMPTY_CONFIG;
+	const command = step?.effects.find((effect) => effect.kind === "exec") ?? { env, cwd: workdir, user };
+	const argv = ["/bin/sh", "-c", "exec $(command -v bash || echo sh) -l"];
+	await guest.interactive({ argv, env: command.env, cwd: command.cwd, user: command.user, signal });
+}
+
+/** `nodebuild shell` counts the steps of the stage that it is to build, those of the stages below it first. */
+function howToLook(chain: Chain, step: Step, { prepared, options }: StageContext): string {
+	const { plan } = prepared;
+	const own = chainOf(plan, plan.target).steps.includes(step);
+	const target = own ? "" : ` --target ${step.stageName ?? step.stage}`;
+	const given = own && options.target !== undefined ? ` --target ${options.target}` : target;
+	const others = Object.keys(options.buildArgs).length > 0 ? " and the same --build-arg" : "";
+	const shell = `nodebuild shell -f ${step.at.file}${given} --step ${chain.steps.indexOf(step)}`;
+	return `the layer before this step is kept; look inside with the same command and --shell-on-error, or with "${shell}"${others}`;
 }
 
 async function runStep(

@@ -9,13 +9,13 @@ export function requireSupported(plan: Plan): void {
 		const { root, steps } = chainOf(plan, index);
 		if (root.kind === "scratch") steps.forEach(requireStep);
 	}
-	const { root, steps } = chainOf(plan, plan.target);
-	if (root.kind !== "scratch") return;
+	if (chainOf(plan, plan.target).root.kind !== "scratch") return;
+	const from = plan.stages.find(({ index }) => index === plan.target)?.from;
 	throw new NodebuildError({
 		code: "UNSUPPORTED",
 		message: "FROM scratch has no machine to boot",
 		hint: 'start from a base that boots, e.g. FROM debian:12; "nodebuild bases" lists them',
-		...(steps[0] === undefined ? {} : { at: steps[0].at }),
+		...(from === undefined ? {} : { at: from }),
 	});
 }
 

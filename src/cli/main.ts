@@ -29,8 +29,14 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 	if (error.code !== "EPIPE") lost = outputLost(error);
 	stopped.abort(lost ?? new ReaderGone());
 });
-function end(status: number): never {
-	process.exit(lost === undefined ? status : show(lost, io, json));
+const onTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
+
+function end(status: number): void {
+	const hungUp = onTerminal && stopped.signal.aborted && (stopped.signal.reason as Error).message === "SIGHUP";
+	if (!hungUp) process.exit(lost === undefined ? status : show(lost, io, json));
+	// The terminal is gone, and node aborts when it cannot set it back as it was: die of the signal, as programs do.
+	process.removeAllListeners("SIGHUP");
+	process.kill(process.pid, "SIGHUP");
 }
 
 // Progress and errors that nobody can see change nothing of the result.
@@ -39,7 +45,7 @@ process.stderr.on("error", () => undefined);
 // The first signal asks everything to stop in order, the second does not wait for it.
 for (const signal of SIGNALS) {
 	process.on(signal, () => {
-		if (stopped.signal.aborted) process.exit(INTERRUPTED);
+		if (stopped.signal.aborted) return end(INTERRUPTED);
 		stopped.abort(new Error(signal));
 	});
 }

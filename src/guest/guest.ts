@@ -1,14 +1,15 @@
 /** A guest over SSH, with the reboots that a Nodefile's own steps cause. */
-import type { Duplex } from "node:stream";
+import type { Duplex, Readable } from "node:stream";
 import { messageOf, NodebuildError } from "../errors.ts";
 import type { Env } from "../plan/types.ts";
 import { readEnvironment } from "../system/env.ts";
+import { typedInput } from "../system/stdin.ts";
 import { lookUpUser } from "./accounts.ts";
 import { commandLine, secretScript } from "./command.ts";
 import type { RebootingGuest } from "./reboot.ts";
 import { SshConnection, type SshTarget } from "./ssh.ts";
 import { attachTerminal } from "./terminal.ts";
-import type { CapturedResult, ExecOptions, ExecResult, ScriptOptions } from "./types.ts";
+import type { CapturedResult, ExecOptions, InteractiveOptions, ExecResult, ScriptOptions } from "./types.ts";
 import type { ResolvedUser } from "./users.ts";
 
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -123,7 +124,10 @@ export class SshGuest implements RebootingGuest {
 		});
 	}
 
-	async interactive(options: Pick<ExecOptions, "argv" | "env" | "cwd" | "user">): Promise<number> {
+	async interactive(options: InteractiveOptions): Promise<number> {
+		const stdin = typedInput();
+		// As with ssh(1): without a terminal here there is none there, and the end of the input is one there too.
+		if (!stdin.isTTY) return this.#piped(options, stdin);
 		const user = await this.#user(options.user);
 		const { term = "xterm" } = readEnvironment();
 		const env = [...withHome(options.env ?? OUR_ENV, user), ["TERM", term] as const];
@@ -135,7 +139,22 @@ export class SshGuest implements RebootingGuest {
 			stdin: true,
 			...(user === undefined ? {} : { user }),
 		});
-		return attachTerminal(this.#connection, `${this.#prelude?.() ?? ""}${line}`, term);
+		return attachTerminal(this.#connection, `${this.#prelude?.() ?? ""}${line}`, {
+			stdin,
+			term,
+			...(options.signal === undefined ? {} : { signal: options.signal }),
+		});
+	}
+
+	async #piped(options: InteractiveOptions, stdin: Readable): Promise<number> {
+		const { stdout, stderr } = process;
+		const { status } = await this.exec({
+			...options,
+			stdin,
+			onStdout: (data) => stdout.write(data),
+			onStderr: (data) => stderr.write(data),
+		});
+		return status;
 	}
 
 	forwardSocket(path: string, onConnection: (stream: Duplex) => void): Promise<() => Promise<void>> {

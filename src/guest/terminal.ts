@@ -1,11 +1,24 @@
 /** Our terminal joined to a command in the guest. */
-import { typedInput } from "../system/stdin.ts";
+import { NodebuildError } from "../errors.ts";
 import type { SshConnection } from "./ssh.ts";
 
-/** Resolves with the command's exit status once it has ended. */
-export async function attachTerminal(connection: SshConnection, command: string, term: string): Promise<number> {
+export interface TerminalOptions {
+	readonly stdin: NodeJS.ReadStream;
+	/** What kind of terminal it is, for the command's TERM. */
+	readonly term: string;
+	readonly signal?: AbortSignal;
+}
+
+/**
+ * Resolves with the command's exit status once it has ended.
+ * @throws NodebuildError INTERRUPTED when the signal fires: the command's terminal is taken away.
+ */
+export async function attachTerminal(
+	connection: SshConnection,
+	command: string,
+	{ stdin, term, signal }: TerminalOptions,
+): Promise<number> {
 	const { stdout } = process;
-	const stdin = typedInput();
 	const size = (): { rows: number; cols: number } => ({ rows: stdout.rows ?? 24, cols: stdout.columns ?? 80 });
 	const { channel, ended } = await connection.terminal(command, { ...size(), term });
 	const resize = (): void => {
@@ -15,11 +28,19 @@ export async function attachTerminal(connection: SshConnection, command: string,
 	const raw = stdin.isTTY === true;
 	if (raw) stdin.setRawMode(true);
 	stdout.on("resize", resize);
+	let stop = (): void => undefined;
+	const interrupted = new Promise<never>((_, reject) => {
+		stop = () => reject(new NodebuildError({ code: "INTERRUPTED", message: "interrupted" }));
+	});
+	if (signal?.aborted === true) stop();
+	signal?.addEventListener("abort", stop);
 	try {
 		channel.on("data", (data: Buffer) => stdout.write(data));
 		stdin.pipe(channel);
-		return await ended;
+		return await Promise.race([ended, interrupted]);
 	} finally {
+		signal?.removeEventListener("abort", stop);
+		channel.close();
 		stdout.off("resize", resize);
 		stdin.unpipe(channel);
 		if (raw) stdin.setRawMode(false);

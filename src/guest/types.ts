@@ -58,6 +58,8 @@ export interface CapturedResult extends ExecResult {
 	readonly stderr: string;
 }
 
+export type InteractiveOptions = Pick<ExecOptions, "argv" | "env" | "cwd" | "user" | "signal">;
+
 export interface Guest {
 	/** Run a command, streaming its output. Throws only when the machine or connection fails. */
 	exec(options: ExecOptions): Promise<ExecResult>;
@@ -65,8 +67,8 @@ export interface Guest {
 	capture(options: ExecOptions): Promise<CapturedResult>;
 	/** Run a `sh` script given on stdin (never in an argument list); throws when it fails. */
 	script(text: string, options?: ScriptOptions): Promise<string>;
-	/** An interactive shell or command on our terminal; resolves with its exit status. */
-	interactive(options: Pick<ExecOptions, "argv" | "env" | "cwd" | "user">): Promise<number>;
+	/** An interactive shell or command on our terminal; resolves with its exit status. @throws NodebuildError INTERRUPTED. */
+	interactive(options: InteractiveOptions): Promise<number>;
 	/**
 	 * A unix socket at `path`, as our sshd sees it; whoever connects to it is handed to `onConnection`. It lasts until
 	 * the function that this resolves with is called, or the machine reboots.

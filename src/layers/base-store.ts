@@ -45,7 +45,7 @@ type BaseEntry = Extract<Entry, { kind: "bases" }>;
 
 export function createBaseStore(paths: StorePaths, marks: Marks): BaseStore {
 	const baseOf = ({ digest, record }: BaseEntry): StoredBase => {
-		const { instance: _i, parentInstance: _p, ...rest } = record;
+		const { instance: _i, parentInstance: _p, diskLength: _l, ...rest } = record;
 		return { ...rest, disk: paths.disk("bases", digest) };
 	};
 

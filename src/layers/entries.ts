@@ -1,6 +1,6 @@
 /** Entries of the store: a disk and its record in one folder, put in place and taken away in one step. */
 import { randomBytes } from "node:crypto";
-import { constants, existsSync, readFileSync } from "node:fs";
+import { constants, readFileSync, statSync } from "node:fs";
 import { chmod, copyFile, mkdir, readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Digest } from "../digest.ts";
@@ -18,7 +18,10 @@ import { type Entry, parseEntry } from "./records.ts";
 export function readEntry(paths: StorePaths, kind: DiskKind, digest: Digest): Entry | undefined {
 	try {
 		const entry = parseEntry(kind, digest, readFileSync(paths.record(kind, digest), "utf8"));
-		return entry !== undefined && existsSync(paths.disk(kind, digest)) ? entry : undefined;
+		if (entry === undefined) return undefined;
+		const disk = statSync(paths.disk(kind, digest), { throwIfNoEntry: false });
+		if (disk === undefined) return undefined;
+		return disk.size === (entry.record.diskLength ?? disk.size) ? entry : undefined;
 	} catch (error) {
 		if (isErrno(error, "ENOENT", "ENOTDIR", "EISDIR")) return undefined;
 		throw error;
@@ -128,7 +131,8 @@ export async function stage(paths: StorePaths, draft: Draft): Promise<string> {
 			await chmod(disk, 0o444);
 			await fsyncFile(disk);
 			const record = join(folder, recordName(draft.kind));
-			await writeFile(record, `${JSON.stringify({ ...draft.record, ...stamp }, null, "\t")}\n`, { mode: 0o600 });
+			const content = { ...draft.record, ...stamp, diskLength: (await stat(disk)).size };
+			await writeFile(record, `${JSON.stringify(content, null, "\t")}\n`, { mode: 0o600 });
 			if (draft.durable) await fsyncFile(record).then(() => fsyncDir(folder));
 		});
 		return folder;

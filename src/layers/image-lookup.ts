@@ -17,7 +17,7 @@ export function readImage(paths: StorePaths, key: Digest): ImageEntry | undefine
 }
 
 export function imageOf(paths: StorePaths, { digest, record }: ImageEntry, tags: readonly Tagged[]): Image {
-	const { instance: _i, parentInstance: _p, ...rest } = record;
+	const { instance: _i, parentInstance: _p, diskLength: _l, ...rest } = record;
 	const own = tags.filter(({ record: { id } }) => id === rest.id);
 	return {
 		...rest,

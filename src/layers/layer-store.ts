@@ -37,7 +37,7 @@ export interface LayerStore {
 type LayerEntry = Extract<Entry, { kind: "layers" }>;
 
 function layerOf(paths: StorePaths, { digest, record }: LayerEntry): Layer {
-	const { instance: _i, parentInstance: _p, ...rest } = record;
+	const { instance: _i, parentInstance: _p, diskLength: _l, ...rest } = record;
 	return { ...rest, disk: paths.disk("layers", digest) };
 }
 

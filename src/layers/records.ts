@@ -13,6 +13,8 @@ interface Stamp {
 	readonly instance: string;
 	/** Instance of the layer that the disk stands on: an overlay is only right over the very disk it was written over. */
 	readonly parentInstance?: string;
+	/** Bytes of the disk's file, which nobody writes to again: one that is shorter has lost its end. */
+	readonly diskLength?: number;
 }
 
 export type Entry =
@@ -46,7 +48,7 @@ const shape =
 	(value) =>
 		fields(value) && Object.entries(checks).every(([name, check]) => check(value[name]));
 
-const STAMP = { version: one, instance: text, parentInstance: optional(text) };
+const STAMP = { version: one, instance: text, parentInstance: optional(text), diskLength: optional(size) };
 const CONFIG: Readonly<Record<keyof Pick<ImageConfig, "env" | "user" | "workdir" | "exposed" | "labels">, Check>> = {
 	env: list,
 	user: text,

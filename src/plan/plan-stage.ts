@@ -64,6 +64,7 @@ export async function planStage(resolved: ResolvedStage, context: StageContext):
 		steps,
 		config: state.config,
 		needs,
+		from: node.baseAt,
 	};
 	return { plan, state, key };
 }

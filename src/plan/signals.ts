@@ -14,8 +14,11 @@ const REALTIME = [
 
 export const SIGNAL_NAMES: readonly string[] = [...NAMES, ...REALTIME];
 
-/** A number other than 0, or a name with or without SIG, in any case. */
+/** Linux has so many (signal(7)); systemd takes no other in KillSignal=. */
+const HIGHEST = 64;
+
+/** A number from 1 to 64, or a name with or without SIG, in any case. */
 export function isSignal(text: string): boolean {
-	if (/^[+-]?\d+$/.test(text)) return Number(text) !== 0;
+	if (/^[+-]?\d+$/.test(text)) return Number(text) >= 1 && Number(text) <= HIGHEST;
 	return SIGNAL_NAMES.includes(text.toUpperCase().replace(/^SIG/, ""));
 }

@@ -161,6 +161,8 @@ export interface StagePlan {
 	readonly config: ImageConfig;
 	/** Indexes of stages that must be built before this one. */
 	readonly needs: readonly number[];
+	/** The words after its FROM. */
+	readonly from: SourceLocation;
 }
 
 export interface Plan {

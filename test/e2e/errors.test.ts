@@ -249,6 +249,14 @@ describe("a step that fails", () => {
 		expect(lines).toMatch(/here$/m);
 	});
 
+	it("can be looked into as it left it, until the input ends", async () => {
+		const args = ["build", "-f", "Nodefile", "--progress", "plain", "--shell-on-error"];
+		const outcome = await nodebuild(args, { cwd: project.folder, stdin: "pwd; echo $WHERE >&2; cat first" });
+		expect(outcome.status).toBe(5);
+		expect(outcome.stdout).toContain("/srv\nkept\n");
+		expect(outcome.stderr).toMatch(/^here$/m);
+	});
+
 	it("goes on from there when it is mended; a dead network is called that", async () => {
 		const fetch = `python3 -c "import urllib.request as u; u.urlopen('http://example.org/')"`;
 		await project.write("Nodefile", `${before}RUN cat first && echo mended\nRUN --network=none ${fetch}\n`);

@@ -1,6 +1,7 @@
 /** `nodebuild plan`: what a build would do, without doing it. */
 import type { Command } from "commander";
 import type { PlanReport } from "../../build/types.ts";
+import { planToJson } from "../../plan/json.ts";
 import { type CommandContext, printJson, withProgress } from "../context.ts";
 import { addNodefileOptions, type NodefileFlags, nodefileOptions } from "../nodefile.ts";
 import { cleanLine } from "../render/lines.ts";
@@ -25,9 +26,15 @@ export function addPlan(program: Command, { io, backend }: CommandContext): void
 			const report = await withProgress({ progress: flags.json === true ? "json" : "plain" }, io, (renderer) =>
 				backend.explain(nodefileOptions(flags, folder, io, renderer.emit)),
 			);
-			if (flags.json === true) printJson(io, report);
+			if (flags.json === true) printJson(io, reportToJson(report));
 			else io.stdout.write(renderPlan(report));
 		});
+}
+
+/** docs/plan-json.md describes it. */
+export function reportToJson({ plan, ...report }: PlanReport): object {
+	const { formatVersion, ...rest } = planToJson(plan);
+	return { formatVersion, ...report, plan: rest };
 }
 
 export function renderPlan(report: PlanReport): string {

@@ -37,11 +37,17 @@ function bytesView(data: Uint8Array): Record<string, string> {
 	}
 }
 
+/** Milliseconds between two lines of one task's progress. */
+const PROGRESS_INTERVAL = 250;
+
 export class JsonRenderer implements Renderer {
 	readonly #output: TextOutput;
 	readonly #now: () => number;
 	/** The begun last character of each stream, kept for the next piece. */
 	readonly #tails = new Map<string, { readonly step: Step; readonly stream: string; readonly data: Uint8Array }>();
+
+	/** When each task's progress was last told. */
+	readonly #progress = new Map<string, number>();
 
 	constructor(output: TextOutput, now: () => number) {
 		this.#output = output;
@@ -51,6 +57,10 @@ export class JsonRenderer implements Renderer {
 	readonly emit = (event: BuildEvent): void => {
 		if (event.type === "step-output") {
 			this.#stepOutput(event);
+			return;
+		}
+		if (event.type === "task-progress") {
+			this.#taskProgress(event);
 			return;
 		}
 		if (!("step" in event)) {
@@ -63,6 +73,15 @@ export class JsonRenderer implements Renderer {
 
 	close(): void {
 		this.#flush("");
+	}
+
+	/** Whole bytes, some times a second: whoever reads them does not see more. */
+	#taskProgress({ type, id, current, total, note }: Extract<BuildEvent, { type: "task-progress" }>): void {
+		const now = this.#now();
+		if (current !== total && now - (this.#progress.get(id) ?? Number.NEGATIVE_INFINITY) < PROGRESS_INTERVAL) return;
+		this.#progress.set(id, now);
+		const whole = total === undefined ? {} : { total: Math.round(total) };
+		this.#write({ type, id, current: Math.round(current), ...whole, ...(note === undefined ? {} : { note }) });
 	}
 
 	#stepOutput({ step, stream, data }: Extract<BuildEvent, { type: "step-output" }>): void {

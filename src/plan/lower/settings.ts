@@ -89,8 +89,11 @@ export function lowerHealthcheck(instruction: HealthcheckInstruction, context: L
 export function lowerStopsignal(instruction: StopsignalInstruction, context: LowerContext): Lowered {
 	const stopSignal = expandIn(context)(instruction.signal);
 	if (!isSignal(stopSignal)) {
-		const similar = nearest(stopSignal.toUpperCase().replace(/^SIG/, ""), SIGNAL_NAMES);
-		const hint = similar === undefined ? "A signal's name or number is needed." : `Did you mean SIG${similar}?`;
+		const similar = /\d/.test(stopSignal)
+			? undefined
+			: nearest(stopSignal.toUpperCase().replace(/^SIG/, ""), SIGNAL_NAMES);
+		const hint =
+			similar === undefined ? "A signal's name, or its number from 1 to 64, is needed." : `Did you mean SIG${similar}?`;
 		throw invalid(context.at, `expected a signal such as SIGTERM or 15, got "${stopSignal}"`, hint, {
 			part: instruction.signal,
 		});

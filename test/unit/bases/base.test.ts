@@ -256,6 +256,17 @@ describe("signatures", () => {
 				await options(await temporaryStore(), { map: await mapOf(wrong.url, checksum(wrong.url), both) }),
 			),
 		).rejects.toMatchObject({ code: "BASE_SIGNATURE", message: expect.stringContaining(other.fingerprint) });
+		const unknown = await mapOf(wrong.url, checksum(wrong.url), key);
+		await expect(resolveBase("test:1", await options(await temporaryStore(), { map: unknown }))).rejects.toMatchObject({
+			code: "BASE_SIGNATURE",
+			message: expect.stringContaining(other.fingerprint.slice(-16)),
+		});
+		const withheld = await site(files({ "/SUMS": sums, "/disk-x86.qcow2": data }));
+		const map = await mapOf(withheld.url, checksum(withheld.url), key);
+		await expect(resolveBase("test:1", await options(await temporaryStore(), { map }))).rejects.toMatchObject({
+			code: "BASE_SIGNATURE",
+			message: expect.stringContaining("/SUMS.asc, got no such file"),
+		});
 	});
 
 	test("that cannot be checked are said to be so, and the digest still counts", async () => {

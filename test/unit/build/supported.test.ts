@@ -5,8 +5,9 @@ import { planText } from "../plan/support.ts";
 
 describe("what cannot be built is refused at its line", () => {
 	test.each([
-		["FROM scratch\nCOPY a /", "UNSUPPORTED", "FROM scratch", 2],
-		["FROM scratch AS a\nCOPY b /\nFROM a", "UNSUPPORTED", "FROM scratch", 2],
+		["FROM scratch\nCOPY a /", "UNSUPPORTED", "FROM scratch", 1],
+		["FROM scratch", "UNSUPPORTED", "FROM scratch", 1],
+		["FROM scratch AS a\nCOPY b /\nFROM a", "UNSUPPORTED", "FROM scratch", 3],
 		[
 			"FROM scratch AS a\nFROM a AS b\nRUN x y\nFROM debian:12\nCOPY --from=b / /",
 			"NODEFILE_INVALID",

@@ -3,6 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { build } from "../../../src/build/build.ts";
+import { explain } from "../../../src/build/explain.ts";
 import { chainOf } from "../../../src/build/chain.ts";
 import { prepare } from "../../../src/build/prepare.ts";
 import { rootResolver } from "../../../src/build/roots.ts";
@@ -107,4 +108,12 @@ test("a changed file of the context is noticed, and then there is something to s
 	await writeFile(join(folder, "app/run"), "#!/bin/ksh\n");
 	await withoutPrograms();
 	await expect(build(options)).rejects.toMatchObject({ code: "HOST_TOOL_MISSING" });
+});
+
+test("a plan without the cache starts at the booted base, which is no step's result", async () => {
+	const { options } = await built();
+	const plan = await explain({ ...options, noCache: true });
+	expect(plan.start).toBe('the layer "FROM"');
+	expect(plan.steps.map(({ state }) => state)).toEqual(["run", "run", "config", "run", "config"]);
+	expect(plan.image).toBe("build");
 });

@@ -87,7 +87,7 @@ describe("plan", () => {
 				"",
 			].join("\n"),
 		);
-		expect(JSON.parse((await cli(["plan", "--json"], setting)).stdout)).toEqual(report);
+		expect(JSON.parse((await cli(["plan", "--json"], setting)).stdout)).toEqual({ ...report, formatVersion: 1 });
 		rmSync(folder, { recursive: true });
 	});
 

@@ -2,8 +2,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
@@ -71,6 +73,21 @@ describe("the process", () => {
 		const { status, stderr } = await ended;
 		expect(status).toBe(130);
 		expect(stderr).toBe("building\nstopping; once more to stop at once\ninterrupted: what was finished is kept\n");
+	});
+
+	it("dies of its terminal's end, in order", async () => {
+		const said = join(folder, "said");
+		const pid = join(folder, "pid");
+		const inner = `echo $$ >"${pid}"; exec "${process.execPath}" "${program}" build 2>"${said}"`;
+		const terminal = spawn("script", ["-qec", inner, "/dev/null"], { cwd: folder, stdio: "ignore" });
+		const text = async (file: string) => readFile(file, "utf8").catch(() => "");
+		while (!(await text(said)).includes("building")) await setTimeout(20);
+		const child = (await text(pid)).trim();
+		terminal.kill("SIGKILL");
+		while (/^State:\t[^ZX]/m.test(await text(`/proc/${child}/status`))) await setTimeout(20);
+		expect(await text(said)).toBe(
+			"building\nstopping; once more to stop at once\ninterrupted: what was finished is kept\n",
+		);
 	});
 
 	it("a second signal does not wait for work that does not stop", async () => {

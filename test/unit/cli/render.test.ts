@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import type { TextOutput } from "../../../src/cli/io.ts";
 import { renderError } from "../../../src/cli/render/error.ts";
 import { JsonRenderer } from "../../../src/cli/render/json.ts";
@@ -91,6 +91,26 @@ const anyEvent: fc.Arbitrary<BuildEvent> = fc
 		];
 		return events[which] ?? { type: "info", message: "done" };
 	});
+
+test("progress as JSON: whole bytes, four times a second, and the end of it", () => {
+	let now = 0;
+	const lines: string[] = [];
+	const { emit } = json({ write: (text: string) => lines.push(text) > 0 }, () => now);
+	for (let current = 0.5; current <= 100.5; current += 1) {
+		emit({ type: "task-progress", id: "a", current, total: 100.5 });
+		now += 10;
+	}
+	emit({ type: "task-progress", id: "b", current: 1 });
+	const said = lines.map((line) => JSON.parse(line) as { id: string; current: number });
+	expect(said.map(({ id, current }) => [id, current])).toEqual([
+		["a", 1],
+		["a", 26],
+		["a", 51],
+		["a", 76],
+		["a", 101],
+		["b", 1],
+	]);
+});
 
 describe("whatever a guest writes", () => {
 	it("the terminal is never garbled, at any width from the half to the whole, and keeps one line per finished piece", () => {

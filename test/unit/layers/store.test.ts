@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, rm, stat, symlink, truncate, utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { sha256 } from "../../../src/digest.ts";
@@ -195,6 +195,42 @@ test("opening removes what dead processes left, and nothing of the living", asyn
 	expect(await readdir(join(home, "locks"))).toHaveLength(1);
 	await work.release();
 	expect(await readdir(join(home, "tmp"))).toEqual([]);
+});
+
+test("prune says what dead processes left, and removes it", async () => {
+	const home = await tempDir();
+	await (await openStore(home)).close();
+	const { boot, namespace } = currentOwner();
+	const name = `${process.pid}.1.${boot}.${namespace}-00112233`;
+	await mkdir(join(home, "tmp", name));
+	await writeFile(join(home, "tmp", name, "disk.qcow2"), Buffer.alloc(1 << 20, 1));
+	const left = [expect.objectContaining({ kind: "leftover", id: `tmp/${name}` })];
+	await using looking = await openStore(home, { look: true });
+	const would = await looking.prune({ dryRun: true });
+	expect(would.removed).toEqual(left);
+	expect(would.freed).toBeGreaterThanOrEqual(1 << 20);
+	expect(await readdir(join(home, "tmp"))).toEqual([name]);
+	await using store = await openStore(home, { keepLeftovers: true });
+	expect(await store.prune({})).toEqual({ ...would, dryRun: false });
+	expect(await readdir(join(home, "tmp"))).toEqual([]);
+});
+
+test("a disk whose file has lost its end counts as absent, with all that stands on it", async () => {
+	const store = await openStore(await tempDir());
+	const base = await addBase(store, "debian:12");
+	const layer = await addLayer(store, base.digest, "RUN one");
+	const image = await addImage(store, layer, "one", ["web"]);
+	const shorten = async (disk: string) => {
+		await chmod(disk, 0o600);
+		await truncate(disk, (await stat(disk)).size - 4096);
+	};
+	await shorten(image.disk);
+	expect(await store.images.find("web")).toBeUndefined();
+	expect((await store.layers.find(layer.key))?.key).toBe(layer.key);
+	await shorten((await store.bases.find(base.digest))?.disk ?? "");
+	await using other = await openStore(store.home);
+	expect(await other.bases.find(base.digest)).toBeUndefined();
+	expect(await other.layers.find(layer.key)).toBeUndefined();
 });
 
 test("images: by key, name, tag and id; a tag moves; unknown names suggest", async () => {
