@@ -2,7 +2,14 @@
 import { join } from "node:path";
 import { type Digest, hexOf } from "../digest.ts";
 import { messageOf } from "../errors.ts";
-import { type ChainLink, decideTake, type LiveCosts, outgrown, superseded } from "../layers/live-policy.ts";
+import {
+	type ChainLink,
+	decideTake,
+	FLATTENING,
+	type LiveCosts,
+	superseded,
+	whenOutgrown,
+} from "../layers/live-policy.ts";
 import type { Store } from "../layers/store.ts";
 import type { FrozenLive, LiveFailure, LiveRequest } from "../machine/types.ts";
 import type { Step } from "../plan/types.ts";
@@ -18,8 +25,8 @@ import type { BuildOptions } from "./types.ts";
 /** What was told already: a build says each thing once. */
 const said = new Set<string>();
 
-/** Milliseconds to make a RAM file of a machine's memory, beside the resume from it. */
-const FLATTENING = 1000;
+/** So many steps before the last a state is not worth waiting for a RAM file. */
+const WAITS_FOR_RAM = 2;
 /** Bytes of a machine that has just booted. */
 const FRESH = 300 * 2 ** 20;
 
@@ -34,6 +41,8 @@ export class LiveKeeper {
 	readonly #dropped = new Set<Digest>();
 	#before: { readonly bytes: number; readonly milliseconds: number } | undefined;
 	#costs: LiveCosts | undefined;
+	/** A RAM file that is being made beside the steps. */
+	#rebasing: Promise<void> | undefined;
 
 	constructor(
 		chain: Chain,
@@ -64,6 +73,10 @@ export class LiveKeeper {
 	): Promise<LiveRequest | undefined> {
 		const { live: mode = "auto" } = this.#options;
 		if (!takesLive(this.#options) || !mapped) return undefined;
+		const ahead = this.#chain.layered.length - 1 - this.#chain.layered.findIndex((step) => step.key === key);
+		// Until it is made a state would be a large one. The last steps' are those that are used: they wait for it.
+		if (this.#rebasing !== undefined && ahead >= WAITS_FOR_RAM) return undefined;
+		await this.settled();
 		if (!machine.canFreezeLive) {
 			this.#say("no live states are kept: the system does not let nodebuild read its machines' memory");
 			return undefined;
@@ -72,7 +85,7 @@ export class LiveKeeper {
 		const answer = decideTake({
 			mode,
 			tainted,
-			ahead: this.#chain.layered.length - 1 - this.#chain.layered.findIndex((step) => step.key === key),
+			ahead,
 			costs: this.#costs,
 			...(before === undefined ? {} : { before }),
 			free: await freeSpace(this.#store.home),
@@ -120,21 +133,49 @@ export class LiveKeeper {
 		}
 	}
 
-	/** The machine's memory differs so much from its RAM file that it should go on from one of its own. */
-	shouldRenew(live: FrozenLive | undefined, last: boolean): live is FrozenLive {
-		return live !== undefined && !last && outgrown(live.size);
+	/** What to do about a machine whose memory differs much from its RAM file, `ahead` steps before the last. */
+	whenOutgrown({ size, own }: FrozenLive, ahead: number): "nothing" | "rebase" | "renew" {
+		return this.#costs === undefined ? "nothing" : whenOutgrown(size, own, ahead, this.#costs);
+	}
+
+	/** Beside the next steps: keep a state with a RAM file of its own, on which this machine's later states stand. */
+	rebase(running: Running, key: Digest, live: FrozenLive, stored: Promise<void>): void {
+		const { path } = running.work;
+		const make = async (): Promise<void> => {
+			await stored;
+			const name = await this.#flatten(key, live, path);
+			const file = join(path, `ram-${name}`);
+			if (name !== undefined && (await this.#store.live.ram.link(name, file))) running.machine.standOn({ name, file });
+		};
+		const rebasing = make()
+			// The machine goes on as it was; whoever stores the layer tells what failed there.
+			.catch(() => undefined)
+			.finally(() => {
+				this.#rebasing = undefined;
+			});
+		this.#rebasing = rebasing;
+	}
+
+	/** Nothing is made beside the steps any more. */
+	async settled(): Promise<void> {
+		await this.#rebasing;
 	}
 
 	/** Keep a state with a RAM file of its own, made in `work`; false: it could not be. */
 	async keepFlat(key: Digest, live: FrozenLive, work: string): Promise<boolean> {
+		return (await this.#flatten(key, live, work)) !== undefined;
+	}
+
+	/** The RAM file's name; undefined: there is none, or no state on it. */
+	async #flatten(key: Digest, live: FrozenLive, work: string): Promise<string | undefined> {
 		try {
-			await live.finish();
-			const flat = await flatten(this.#store, live.folder, work, this.#options.memory);
+			await live.finish(true);
+			const { folder, ram } = await flatten(this.#store, live.folder, work, this.#options.memory);
 			this.#before = undefined;
-			return await this.#store.live.commit(key, live.fits, flat);
+			return (await this.#store.live.commit(key, live.fits, folder)) ? ram : undefined;
 		} catch (error) {
 			this.#say(`the layer is kept without a live state: ${messageOf(error)}`);
-			return false;
+			return undefined;
 		}
 	}
 

@@ -66,16 +66,21 @@ export async function withRam(
 }
 
 /**
- * A state whose memory overlay has become part of a RAM file of its own, in `work`.
+ * A state whose memory overlay has become part of a RAM file of its own, in `work`, and that file's name in the store.
  * @param memory MiB.
  * @throws when there is no room for it, or the RAM file that it stands on has gone.
  */
-export async function flatten(store: Store, folder: string, work: string, memory: number): Promise<string> {
+export async function flatten(
+	store: Store,
+	folder: string,
+	work: string,
+	memory: number,
+): Promise<{ readonly folder: string; readonly ram: string }> {
 	const record = await readRecord(folder);
 	const file = join(work, "flat-ram");
 	if (!(await store.live.ram.copy(record.ram, memory * 2 ** 20, file)))
 		throw new NodebuildError({ code: "STORE_INVALID", message: "the RAM file that it stands on is gone" });
-	patchFile(file, join(folder, DELTA), runsOf(record));
+	await patchFile(file, join(folder, DELTA), runsOf(record));
 	const flat = join(work, "flat");
 	await mkdir(flat, { mode: 0o700 });
 	await copyFile(join(folder, DEVICES), join(flat, DEVICES));
@@ -89,5 +94,5 @@ export async function flatten(store: Store, folder: string, work: string, memory
 		deltaSize: 0,
 		deltaSha256: sha256("").slice("sha256:".length),
 	});
-	return flat;
+	return { folder: flat, ram };
 }

@@ -106,16 +106,23 @@ async function replay(chain: Chain, begin: Start, context: StageContext, held: L
 			else await advance(step.key);
 			const live = await runStep(chain, step, parent, running, context, commits, keeper);
 			parent = step.key;
-			if (!keeper.shouldRenew(live, step === chain.layered.at(-1))) continue;
+			const next = live === undefined ? "nothing" : keeper.whenOutgrown(live, stepsAfter(chain, step));
+			if (live === undefined || next === "nothing") continue;
+			if (next === "rebase") {
+				keeper.rebase(running, step.key, live, commits.settled());
+				continue;
+			}
 			await commits.settled();
 			running = await renew(running, step.key, live, context, keeper);
 		}
 		await commits.settled();
+		await keeper.settled();
 		const layer = await store.layers.find(parent);
 		if (layer === undefined) throw new NodebuildError({ code: "STORE_INVALID", message: "the last layer vanished" });
 		return { layer, running };
 	} catch (error) {
 		await commits.settled().catch(() => undefined);
+		await keeper.settled();
 		const failed = error instanceof NodebuildError && STEP_ERRORS.has(error.code);
 		// A shell that is interrupted ends the build as it would have ended.
 		if (failed && options.shellOnError) await shellAtFailure(running.machine, current, options).catch(() => undefined);
@@ -124,6 +131,10 @@ async function replay(chain: Chain, begin: Start, context: StageContext, held: L
 	} finally {
 		await lock.release();
 	}
+}
+
+function stepsAfter({ layered }: Chain, step: Step): number {
+	return layered.length - 1 - layered.indexOf(step);
 }
 
 const STEP_ERRORS: ReadonlySet<string> = new Set(["STEP_FAILED", "COPY_FAILED", "GUEST_DISK_FULL"]);
@@ -196,8 +207,8 @@ async function runStep(
 		const virtualSize = Math.max(prepared.diskSize, root.virtualSize);
 		const created = new Date().toISOString();
 		const record = { version: 1, key: step.key, parent, base: root.digest, title: step.title, created } as const;
-		const renews = keeper.shouldRenew(live, step === chain.layered.at(-1));
-		commits.add({ ...record, virtualSize, took }, file, renews ? undefined : () => keeper.keep(step.key, live));
+		const flat = live !== undefined && keeper.whenOutgrown(live, stepsAfter(chain, step)) !== "nothing";
+		commits.add({ ...record, virtualSize, took }, file, flat ? undefined : () => keeper.keep(step.key, live));
 		emit({ type: "step-done", step, milliseconds: run, freezeMilliseconds: took.freeze });
 		return live;
 	} catch (error) {

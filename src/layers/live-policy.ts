@@ -90,12 +90,27 @@ export function superseded(chain: readonly ChainLink[], costs: LiveCosts): reado
 }
 
 /**
- * Whether a machine is to go on from a RAM file of its own: once, it costs about a resume; without it, every freeze
- * writes all that differs from the old one, and every resume reads that.
+ * What to do about a machine that has come to differ much from its RAM file, of which every freeze writes and every resume
+ * reads all that differs. `rebase`: a RAM file of its own is made beside the next steps, and later states hold what differs
+ * from that; each freeze compares all that the machine has ever written (`own` bytes) with it. `renew`: the machine also
+ * goes on from it in a new process, which has written nothing yet: worth a resume where many freezes follow.
+ * @param ahead how many steps follow.
  */
-export function outgrown(bytes: number): boolean {
-	return bytes > OUTGROWN;
+export function whenOutgrown(
+	bytes: number,
+	own: number,
+	ahead: number,
+	{ resume }: LiveCosts,
+): "nothing" | "rebase" | "renew" {
+	if (bytes <= OUTGROWN || ahead === 0) return "nothing";
+	const comparing = ahead * (own / 2 ** 20) * COMPARING;
+	return comparing < FLATTENING + resume ? "rebase" : "renew";
 }
+
+/** Milliseconds to make a RAM file of a machine's memory. */
+export const FLATTENING = 1000;
+/** Milliseconds to compare a MiB of memory with a file. */
+const COMPARING = 1;
 
 /** Bytes of a memory overlay that take as long to write, check and load as a resume takes without them. */
 const OUTGROWN = 96 * 2 ** 20;

@@ -47,10 +47,15 @@ export interface FrozenLive {
 	readonly fits: Digest;
 	/** Bytes of the memory overlay. */
 	readonly size: number;
+	/** Bytes that the machine has written since its process was started: each freeze looks at them. */
+	readonly own: number;
 	/** Milliseconds that the guest stood still for it. */
 	readonly milliseconds: number;
-	/** Make it whole, while the machine runs on: before that, nobody may find it. */
-	finish(): Promise<void>;
+	/**
+	 * Make it whole, while the machine runs on: before that, nobody may find it. With `flat` its memory overlay is about to
+	 * become part of a RAM file, and is not to be found as it is.
+	 */
+	finish(flat?: boolean): Promise<void>;
 }
 
 export interface LiveFailure {
@@ -109,6 +114,11 @@ export interface Machine {
 	attach(disk: DiskFile): Promise<AttachedDisk>;
 	/** Freeze the disk as it is (the guest has been synced) and go on in a new overlay over `nextBackingName`. */
 	freeze(nextBackingName: string, live?: LiveRequest): Promise<FrozenDisk>;
+	/**
+	 * States that are taken from now on stand on another RAM file: `file`, a name of its own for as long as the machine runs,
+	 * holds the memory as it was at an earlier freeze.
+	 */
+	standOn(ram: { readonly name: string; readonly file: string }): void;
 	/** The live state with a copy of the overlay that belongs to it; the machine goes on as it was. */
 	freezeLive(request: LiveRequest): Promise<FrozenLive | LiveFailure>;
 	/** The disk as the guest left it, from outside; the guest stands still from now on, and may only be ended. */

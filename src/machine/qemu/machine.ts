@@ -47,6 +47,7 @@ export class QemuMachine implements Machine {
 	readonly #slots: DiskSlots;
 	#guest: SshGuest | undefined;
 	#overlay = 0;
+	#ram: { readonly name: string; readonly file: string } | undefined;
 	/** We ended it ourselves. */
 	#ending = false;
 
@@ -154,6 +155,10 @@ export class QemuMachine implements Machine {
 		return { file: frozen, stopped, ...(live === undefined ? {} : { live }) };
 	}
 
+	standOn(ram: { readonly name: string; readonly file: string }): void {
+		this.#ram = ram;
+	}
+
 	async freezeLive(request: LiveRequest): Promise<FrozenLive | LiveFailure> {
 		this.#requireNothingAttached();
 		const live = await this.#save(request, this.activeDisk).catch(liveFailure);
@@ -172,7 +177,8 @@ export class QemuMachine implements Machine {
 		const { identity } = this.#options;
 		if (identity === undefined)
 			throw new NodebuildError({ code: "INTERNAL", message: "this machine has no live state" });
-		return saveLive(this.#live, request, { ...identity, bootId: this.guest.bootId ?? "" }, disk);
+		const ram = this.#ram?.name ?? identity.ram;
+		return saveLive(this.#live, request, { ...identity, ram, bootId: this.guest.bootId ?? "" }, disk);
 	}
 
 	/** Load a live state into this machine, which was started to wait for one, and let it run. */
@@ -182,7 +188,8 @@ export class QemuMachine implements Machine {
 
 	get #live(): LiveProcess {
 		const { qmp, process, files } = this.#options;
-		return { qmp, pid: process.pid, ramFile: files.ram ?? "" };
+		const against = this.#ram === undefined ? {} : { against: this.#ram.file };
+		return { qmp, pid: process.pid, ramFile: files.ram ?? "", ...against };
 	}
 
 	async useDisk<T>(use: (disk: BlockDevice) => Promise<T>): Promise<T> {

@@ -7,6 +7,7 @@ import {
 	type KeptState,
 	superseded,
 	type TakeQuestion,
+	whenOutgrown,
 } from "../../../src/layers/live-policy.ts";
 
 const MIB = 2 ** 20;
@@ -77,6 +78,17 @@ describe("of a chain", () => {
 		const slow = { run: 30_000 };
 		const slowish = { run: 10_000 };
 		expect(kept(links({}, slow, {}, slowish, slowish, slowish, {}, {}, {}))).toEqual([0, 1, 4, 6, 7, 8]);
+	});
+});
+
+describe("a machine that differs much from its RAM file", () => {
+	test.each<[string, number, number, number, string]>([
+		["goes on as it is where the difference is small", 96 * MIB, 300 * MIB, 5, "nothing"],
+		["... and after the last step", 300 * MIB, 300 * MIB, 0, "nothing"],
+		["has its states stand on another where few freezes follow", 170 * MIB, 400 * MIB, 4, "rebase"],
+		["goes on in a new process where many do", 170 * MIB, 400 * MIB, 6, "renew"],
+	])("%s", (_, bytes, own, ahead, answer) => {
+		expect(whenOutgrown(bytes, own, ahead, { boot: 18_000, resume: 1000 })).toBe(answer);
 	});
 });
 

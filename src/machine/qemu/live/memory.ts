@@ -6,6 +6,7 @@
  * all others are still the file's. So a memory overlay holds exactly what differs from the base file.
  */
 import { closeSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { NodebuildError } from "../../../errors.ts";
 
 export const PAGE = 4096;
@@ -87,6 +88,8 @@ export interface SavedPages {
 	readonly runs: readonly Run[];
 	/** Bytes written. */
 	readonly size: number;
+	/** Bytes of all pages that the process has written since it was started. */
+	readonly own: number;
 }
 
 /** A memory overlay would take more than it may; nothing was written. */
@@ -110,38 +113,79 @@ export function mayReadMemory(pid: number): boolean {
 	}
 }
 
+export interface SaveOptions {
+	/** Bytes that the pages may take. */
+	readonly limit: number;
+	/**
+	 * A file with the memory as it was at an earlier freeze of this process: only pages that differ from it are saved. What
+	 * the process had not written by then is the same in both.
+	 */
+	readonly against?: string;
+}
+
 /**
  * Write the machine's own pages, one run after the other, to a new file; the machine must be stopped.
- * @param limit bytes that they may take.
  * @throws OverlayTooLarge
  */
-export function savePages(pid: number, ramFile: string, deltaFile: string, limit: number): SavedPages {
+export function savePages(pid: number, ramFile: string, deltaFile: string, options: SaveOptions): SavedPages {
+	const { limit, against } = options;
 	const parts = mappingsOf(pid, ramFile).map((mapping) => ({ mapping, runs: ownRuns(pid, mapping) }));
-	const runs = parts.flatMap((part) => part.runs);
-	const bytes = runs.reduce((sum, { count }) => sum + count * PAGE, 0);
-	if (bytes > limit) throw new OverlayTooLarge(bytes, limit);
-	const buffer = Buffer.allocUnsafe(PIECE);
-	let size = 0;
+	const own = parts.reduce((sum, { runs }) => sum + bytesOf(runs), 0);
+	if (against === undefined && own > limit) throw new OverlayTooLarge(own, limit);
 	const memory = openSync(`/proc/${pid}/mem`, "r");
 	const delta = openSync(deltaFile, "wx", 0o600);
+	const before = against === undefined ? undefined : openSync(against, "r");
 	try {
-		for (const { mapping, runs: own } of parts) {
-			for (const run of own) {
-				const from = mapping.address + run.page * PAGE - mapping.offset;
-				for (let done = 0; done < run.count * PAGE; ) {
-					const length = Math.min(PIECE, run.count * PAGE - done);
-					readFully(memory, buffer, length, from + done);
-					writeFully(delta, buffer, length, size);
-					done += length;
-					size += length;
+		const saved: Run[] = [];
+		let size = 0;
+		for (const { mapping, runs } of parts) {
+			for (const piece of pieces(runs)) {
+				const buffer = Buffer.allocUnsafe(piece.count * PAGE);
+				readFully(memory, buffer, buffer.length, mapping.address + piece.page * PAGE - mapping.offset);
+				for (const { page, count } of before === undefined ? [piece] : changed(buffer, piece, before)) {
+					if (size + count * PAGE > limit) throw new OverlayTooLarge(size + count * PAGE, limit);
+					const from = (page - piece.page) * PAGE;
+					writeFully(delta, buffer.subarray(from, from + count * PAGE), count * PAGE, size);
+					size += count * PAGE;
+					join(saved, { page, count });
 				}
 			}
 		}
+		return { runs: saved, size, own };
 	} finally {
 		closeSync(memory);
 		closeSync(delta);
+		if (before !== undefined) closeSync(before);
 	}
-	return { runs, size };
+}
+
+function bytesOf(runs: readonly Run[]): number {
+	return runs.reduce((sum, { count }) => sum + count * PAGE, 0);
+}
+
+/** Runs of at most a piece each. */
+function* pieces(runs: readonly Run[]): Iterable<Run> {
+	const most = PIECE / PAGE;
+	for (const { page, count } of runs)
+		for (let done = 0; done < count; done += most) yield { page: page + done, count: Math.min(most, count - done) };
+}
+
+/** The pages of a piece that are not what the file has in their place. */
+function* changed(buffer: Buffer, piece: Run, file: number): Iterable<Run> {
+	const before = Buffer.allocUnsafe(buffer.length);
+	readFully(file, before, before.length, piece.page * PAGE);
+	if (buffer.equals(before)) return;
+	for (let index = 0; index < piece.count; index++) {
+		const [from, to] = [index * PAGE, (index + 1) * PAGE];
+		if (buffer.compare(before, from, to, from, to) !== 0) yield { page: piece.page + index, count: 1 };
+	}
+}
+
+/** Add a run at the end, as part of the last one where it follows that. */
+function join(runs: Run[], run: Run): void {
+	const last = runs.at(-1);
+	if (last === undefined || last.page + last.count !== run.page) runs.push(run);
+	else runs[runs.length - 1] = { page: last.page, count: last.count + run.count };
 }
 
 /** Put saved pages into the memory of a machine that has not started to run. */
@@ -161,13 +205,18 @@ export function loadPages(pid: number, ramFile: string, deltaFile: string, runs:
 	}
 }
 
-/** Put saved pages into a RAM file. */
-export function patchFile(ramFile: string, deltaFile: string, runs: readonly Run[]): void {
-	const ram = openSync(ramFile, "r+");
-	try {
-		copyRuns(deltaFile, runs, (buffer, length, position) => writeFully(ram, buffer, length, position));
-	} finally {
-		closeSync(ram);
+/** Put saved pages into a RAM file, beside other work. */
+export async function patchFile(ramFile: string, deltaFile: string, runs: readonly Run[]): Promise<void> {
+	await using ram = await open(ramFile, "r+");
+	await using delta = await open(deltaFile, "r");
+	const buffer = Buffer.allocUnsafe(PIECE);
+	let read = 0;
+	for (const { page, count } of pieces(runs)) {
+		const length = count * PAGE;
+		const { bytesRead } = await delta.read(buffer, 0, length, read);
+		if (bytesRead !== length) throw new Error("the memory overlay is cut short");
+		await ram.write(buffer, 0, length, page * PAGE);
+		read += length;
 	}
 }
 

@@ -15,6 +15,8 @@ export interface LiveProcess {
 	readonly pid: number;
 	/** The file that its memory is a private mapping of. */
 	readonly ramFile: string;
+	/** RAM file that its states stand on from now on, which holds its memory as it was at an earlier freeze. */
+	readonly against?: string;
 }
 
 /** What a live state says of its machine. */
@@ -25,7 +27,7 @@ export type LiveIdentity = Pick<LiveRecord, "fits" | "ram" | "client" | "host">;
  * @param disk overlay of which the state is to have a copy; QEMU has written all of it when the guest stands still.
  */
 export async function saveLive(
-	{ qmp, pid, ramFile }: LiveProcess,
+	{ qmp, pid, ramFile, against }: LiveProcess,
 	{ folder, limit }: LiveRequest,
 	identity: LiveIdentity & Pick<LiveRecord, "bootId">,
 	disk?: string,
@@ -35,23 +37,27 @@ export async function saveLive(
 	await qmp.execute("stop");
 	await qmp.execute("xen-save-devices-state", { filename: join(folder, DEVICES), live: false });
 	await chmod(join(folder, DEVICES), 0o600);
-	const saved = savePages(pid, ramFile, join(folder, DELTA), limit);
+	const saved = savePages(pid, ramFile, join(folder, DELTA), {
+		limit,
+		...(against === undefined ? {} : { against }),
+	});
 	const rom = await readRom(qmp, pid);
 	if (disk !== undefined) {
 		await copyFile(disk, join(folder, DISK), constants.COPYFILE_FICLONE);
 		await chmod(join(folder, DISK), 0o600);
 	}
-	const finish = async (): Promise<void> => {
-		const names = disk === undefined ? [DEVICES, DELTA] : [DEVICES, DELTA, DISK];
-		const [devicesSha256 = "", deltaSha256 = "", diskSha256] = await Promise.all(
-			names.map((name) => sha256File(join(folder, name))),
-		);
+	const finish = async (flat = false): Promise<void> => {
+		const names = disk === undefined ? [DEVICES] : [DEVICES, DISK];
+		const [devicesSha256 = "", diskSha256] = await Promise.all(names.map((name) => sha256File(join(folder, name))));
+		// What becomes part of a RAM file is read once more for that, not twice.
+		const deltaSha256 = flat ? "" : await sha256File(join(folder, DELTA));
 		const runs = saved.runs.map(({ page, count }) => [page, count] as const);
 		const sums = { devicesSha256, deltaSha256, ...(diskSha256 === undefined ? {} : { diskSha256 }) };
 		await writeRecord(folder, { version: 1, ...identity, rom, runs, deltaSize: saved.size, ...sums });
 	};
 	const { fits } = identity;
-	return { ok: true, folder, fits, size: saved.size, milliseconds: performance.now() - start, finish };
+	const { size, own } = saved;
+	return { ok: true, folder, fits, size, own, milliseconds: performance.now() - start, finish };
 }
 
 /** Why `saveLive` threw. */

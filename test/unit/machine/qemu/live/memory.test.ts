@@ -1,4 +1,4 @@
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { copyFile, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import {
@@ -46,18 +46,52 @@ async function bring() {
 
 test("pages that were written are saved, as they are, and no others; the RAM file stays what it was", async () => {
 	const { pid, ram, delta, saved } = await bring();
-	expect(savePages(pid, ram, `${saved}-0`, 0)).toEqual({ runs: [], size: 0 });
+	expect(savePages(pid, ram, `${saved}-0`, { limit: 0 })).toEqual({ runs: [], size: 0, own: 0 });
 	loadPages(pid, ram, delta, RUNS);
-	expect(savePages(pid, ram, saved, PAGES.length)).toEqual({ runs: RUNS, size: PAGES.length });
+	expect(savePages(pid, ram, saved, { limit: PAGES.length })).toEqual({
+		runs: RUNS,
+		size: PAGES.length,
+		own: PAGES.length,
+	});
 	expect((await readFile(saved)).equals(PAGES)).toBe(true);
 	expect((await stat(saved)).mode & 0o777).toBe(0o600);
 	expect((await readFile(ram)).equals(Buffer.alloc(SIZE, "base"))).toBe(true);
 });
 
+test("against a file that has an earlier state, only what changed since is saved", async () => {
+	const { pid, ram, delta, saved } = await bring();
+	loadPages(pid, ram, delta, RUNS);
+	const earlier = `${saved}-earlier`;
+	await copyFile(ram, earlier);
+	await patchFile(earlier, delta, RUNS);
+	const options = { limit: SIZE, against: earlier };
+	expect(savePages(pid, ram, `${saved}-same`, options)).toEqual({ runs: [], size: 0, own: PAGES.length });
+	// Two pages that follow each other within what was written before, one by itself there, and a new one.
+	const changes = [
+		{ page: 301, count: 2 },
+		{ page: 700, count: 1 },
+		{ page: 1000, count: 1 },
+	];
+	const bytes = Buffer.alloc(4 * PAGE, "new!");
+	const later = `${saved}-later`;
+	await writeFile(later, bytes);
+	loadPages(pid, ram, later, changes);
+	expect(savePages(pid, ram, saved, options)).toEqual({
+		runs: changes,
+		size: bytes.length,
+		own: PAGES.length + PAGE,
+	});
+	expect((await readFile(saved)).equals(bytes)).toBe(true);
+	expect(() => savePages(pid, ram, `${saved}-small`, { ...options, limit: 3 * PAGE })).toThrow(OverlayTooLarge);
+	// What is put together from the file and the new pages is the memory.
+	await patchFile(earlier, saved, changes);
+	expect(savePages(pid, ram, `${saved}-whole`, options).size).toBe(0);
+});
+
 test("an overlay that would be too large is not begun", async () => {
 	const { pid, ram, delta, saved } = await bring();
 	loadPages(pid, ram, delta, RUNS);
-	const failure = expect(() => savePages(pid, ram, saved, PAGES.length - 1));
+	const failure = expect(() => savePages(pid, ram, saved, { limit: PAGES.length - 1 }));
 	failure.toThrow(OverlayTooLarge);
 	failure.toThrow(String(PAGES.length));
 	await expect(stat(saved)).rejects.toThrow("ENOENT");
@@ -65,14 +99,14 @@ test("an overlay that would be too large is not begun", async () => {
 
 test("a RAM file takes pages as a machine does", async () => {
 	const { pid, ram, delta, saved } = await bring();
-	patchFile(ram, delta, RUNS);
+	await patchFile(ram, delta, RUNS);
 	const patched = await readFile(ram);
 	expect(patched.length).toBe(SIZE);
 	expect(patched.subarray(PAGE, 3 * PAGE).equals(PAGES.subarray(0, 2 * PAGE))).toBe(true);
 	expect(patched.subarray(300 * PAGE, 900 * PAGE).equals(PAGES.subarray(3 * PAGE))).toBe(true);
 	expect(patched.subarray(0, PAGE).toString()).toBe("base".repeat(PAGE / 4));
 	// What the file holds is no longer the machine's own.
-	expect(savePages(pid, ram, saved, 0).size).toBe(0);
+	expect(savePages(pid, ram, saved, { limit: 0 }).size).toBe(0);
 });
 
 test("pages beyond the memory, or fewer of them than the record says, are refused", async () => {
@@ -87,10 +121,12 @@ test("whose memory may be read is asked before it is tried", async () => {
 	process.kill("SIGKILL");
 	await process.exited;
 	expect(mayReadMemory(pid)).toBe(false);
-	expect(() => savePages(pid, ram, saved, SIZE)).toThrow();
+	expect(() => savePages(pid, ram, saved, { limit: SIZE })).toThrow();
 });
 
 test("a process that does not map the file is told as such", async () => {
 	const { pid, saved } = await bring();
-	expect(() => savePages(pid, "/nowhere/ram", saved, SIZE)).toThrow("has not mapped its memory file /nowhere/ram");
+	expect(() => savePages(pid, "/nowhere/ram", saved, { limit: SIZE })).toThrow(
+		"has not mapped its memory file /nowhere/ram",
+	);
 });
