@@ -8,15 +8,24 @@ work=
 hosts=
 trap '[ -z "$work" ] || rm -rf "$work"' EXIT
 
+# What containerd was told to start pods with: kubeadm's, or $pause_image.
+pause_of_containerd() {
+	cat /usr/share/nodebuild/kubernetes/pause 2>/dev/null || true
+}
+
 # Names of kubeadm's images, and the rest, one a line.
 wanted() {
+	pause=$(pause_of_containerd)
 	listed=$(kubeadm config images list --kubernetes-version "v$KUBERNETES_VERSION" \
 		${kubernetes_container_registry:+--image-repository "$kubernetes_container_registry"} 2>/dev/null) ||
 		fail "kubeadm does not list its images"
 	for image in $listed; do
 		name=${image##*/}
 		case " ${prepull_without:-} " in
-			*" ${name%%:*} "*) ;;
+			*" ${name%%:*} "*) continue ;;
+		esac
+		case $name in
+			pause[:@]*) echo "${pause:-$image}" ;;
 			*) echo "$image" ;;
 		esac
 	done
@@ -53,7 +62,8 @@ registries() {
 	[ -z "$mirror" ] || host_file _default "$mirror"
 	secret=${NODEBUILD_REGISTRY_SECRET:-/run/secrets/registry}
 	[ -s "$secret" ] || return 0
-	while read -r registry credentials; do
+	# The last line may have no end.
+	while read -r registry credentials || [ -n "$registry" ]; do
 		[ -n "$registry" ] || continue
 		if [ "${mirror#*://}" = "$registry" ]; then
 			host_file _default "$mirror" "$credentials"

@@ -253,7 +253,7 @@ describe("a step that fails", () => {
 		const args = ["build", "-f", "Nodefile", "--progress", "plain", "--shell-on-error"];
 		const outcome = await nodebuild(args, { cwd: project.folder, stdin: "pwd; echo $WHERE >&2; cat first" });
 		expect(outcome.status).toBe(5);
-		expect(outcome.stdout).toContain("/srv\nkept\n");
+		expect(outcome.stdout).toContain("/srv\nchanged\n");
 		expect(outcome.stderr).toMatch(/^here$/m);
 	});
 

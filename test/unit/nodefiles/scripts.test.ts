@@ -203,7 +203,7 @@ describe("images to pull", () => {
 
 	test("come through a mirror, with passwords of the secret in memory only", async () => {
 		const { call, folder } = await setup(DEBIAN);
-		writeFileSync(join(folder, "secret"), "mirror:5000 me:secret\nregistry.example.org you:hidden\n");
+		writeFileSync(join(folder, "secret"), "mirror:5000 me:secret\nregistry.example.org you:hidden");
 		const variables = { PREPULL_MIRROR: "http://mirror:5000", NODEBUILD_REGISTRY_SECRET: join(folder, "secret") };
 		expect(call("prepull.sh", `hosts=${folder}/hosts; registries`, variables)).toMatchObject({ status: 0, stdout: "" });
 		const file = (name: string) => readFileSync(join(folder, "hosts", name, "hosts.toml"), "utf8");
@@ -224,6 +224,8 @@ describe("images to pull", () => {
 			"a",
 			"b",
 		]);
+		const own = call("prepull.sh", "pause_of_containerd() { echo own.example/pause:9; }; wanted", variables);
+		expect(own.stdout.split("\n")).toEqual(["k8s.gcr.io/kube-proxy:v1", "own.example/pause:9", "a", "b"]);
 	});
 });
 
