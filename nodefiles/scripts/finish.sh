@@ -46,8 +46,8 @@ unregister() {
 # Nothing of a cluster belongs into an image.
 no_cluster() {
 	found=
-	for path in /etc/kubernetes/pki /etc/kubernetes/admin.conf /etc/kubernetes/kubelet.conf \
-		/etc/kubernetes/bootstrap-kubelet.conf /var/lib/kubelet/config.yaml /var/lib/kubelet/pki /var/lib/etcd/member; do
+	for path in /etc/kubernetes/pki /etc/kubernetes/*.conf \
+		/var/lib/kubelet/config.yaml /var/lib/kubelet/pki /var/lib/etcd/member; do
 		[ ! -e "$path" ] || found="$found $path"
 	done
 	for path in /etc/kubernetes/manifests/* /root/.kube /home/*/.kube /etc/cni/net.d/*; do

@@ -113,6 +113,7 @@ kubernetes() {
 		stamp kubelet disabled
 	fi
 	stamp version "$KUBERNETES_VERSION"
+	stamp kubelet-version "${KUBELET_VERSION:-$KUBERNETES_VERSION}"
 	stamp series "$kubernetes_series"
 	stamp packages "$(installed)"
 }

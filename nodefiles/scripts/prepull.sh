@@ -81,7 +81,8 @@ pull() {
 }
 
 pull_all() {
-	[ "${prepull:-true}" = true ] || return 0
+	mkdir -p "$(dirname "$LIST")"
+	[ "${prepull:-true}" = true ] || { : >"$LIST" && return 0; }
 	case $(uname -m) in
 		x86_64) arch=amd64 ;;
 		aarch64) arch=arm64 ;;
@@ -104,8 +105,10 @@ pull_all() {
 		ctr -n k8s.io images import --platform "linux/$arch" /var/tmp/nodebuild-archive >/dev/null
 		rm /var/tmp/nodebuild-archive
 	done
-	mkdir -p "$(dirname "$LIST")"
 	ctr -n k8s.io images ls | awk 'NR > 1 && $1 !~ /^sha256:/ {print $1, $3}' | sort >"$LIST"
+	# A registry may answer with what it has, whatever was asked for; platforms are a column of the list.
+	foreign=$(ctr -n k8s.io images ls | awk -v want="linux/$arch" 'NR > 1 && index($0, want) == 0 {print $1}')
+	[ -z "$foreign" ] || fail "images are not for linux/$arch: $foreign"
 	# An image without content for this architecture would be found missing only when it is started.
 	incomplete=$(ctr -n k8s.io images check | awk 'NR > 1 && $4 !~ /complete/ {print $1}')
 	[ -z "$incomplete" ] || fail "images are not complete: $incomplete"

@@ -44,13 +44,21 @@ export async function applyProfile(
 		([name, value]) => declared.includes(name) || (isProxy(name) && value !== ""),
 	);
 	return {
-		buildArgs: { ...Object.fromEntries(others), ...Object.fromEntries(wanted) },
+		buildArgs: { ...ownOf(profile, options, declared), ...Object.fromEntries(others), ...Object.fromEntries(wanted) },
 		labels: result.labels,
 		...(result.roles === undefined ? {} : { roles: rolesOf(result.roles) }),
 		...(result.diskSize === undefined ? {} : { diskSize: result.diskSize }),
 		...fixed,
 	};
 }
+
+/** ARGs of the Nodefile's own that files of variables give: BASE, say. */
+function ownOf(profile: Profile, { variables = [] }: BuildOptions, declared: readonly string[]) {
+	const own = variables.filter(({ name }) => declared.includes(name) && !profile.variables.includes(name));
+	return Object.fromEntries(own.flatMap(({ name, value }) => (value === null ? [] : [[name, textOf(value)]])));
+}
+
+const textOf = (value: unknown): string => (typeof value === "object" ? JSON.stringify(value) : String(value));
 
 const isProxy = (name: string): boolean => /^(https?|no)_proxy$/.test(name);
 
@@ -84,8 +92,7 @@ function fromFiles({ variables = [], trail, emit }: BuildOptions, declared: read
 		const similar = declared.includes(name) ? undefined : nearest(name, declared);
 		if (similar !== undefined && trail === undefined)
 			emit({ type: "warning", message: `${from} has the unknown variable ${name} (did you mean ${similar}?)` });
-		if (declared.includes(name) && value !== null)
-			values[name] = typeof value === "object" ? JSON.stringify(value) : String(value);
+		if (declared.includes(name) && value !== null) values[name] = textOf(value);
 	}
 	return values;
 }

@@ -41,11 +41,16 @@ function expand(value: unknown, all: ReadonlyMap<string, GivenVariable>, depth: 
 	);
 }
 
+/** An ARG of the Nodefile may have any name, but hardly one of ours in other letters. */
+function otherwiseSpelt(name: string): string | undefined {
+	return VARIABLE_NAMES.find((known) => known.toLowerCase() === name.toLowerCase());
+}
+
 /** A file has many variables that are not for us; one that is nearly ours is probably meant to be. */
 function misspelt(given: readonly GivenVariable[]): readonly string[] {
 	return given.flatMap(({ name, from }) => {
-		if (isVariable(name) || !from.startsWith("the file")) return [];
-		const similar = nearest(name, VARIABLE_NAMES);
+		if (isVariable(name)) return [];
+		const similar = from.startsWith("the file") ? nearest(name, VARIABLE_NAMES) : otherwiseSpelt(name);
 		return similar === undefined ? [] : [`${from} has the unknown variable ${name} (did you mean ${similar}?)`];
 	});
 }

@@ -64,7 +64,7 @@ const images = eachOf(",", IMAGE, "image references such as registry.example.org
 	list.join(","),
 );
 const repository = matching(
-	/^[a-z0-9]+(?:[._:/-][a-z0-9_.-]+)*$/,
+	/^[a-z0-9]+(?:[.-][a-z0-9]+)*(?::\d+)?(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*$/,
 	"a repository such as registry.example.org/app, without a tag",
 );
 const proxy = matching(/^(https?|socks5h?):\/\/\S+$/, "an address such as http://proxy.example.org:3128");

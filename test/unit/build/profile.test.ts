@@ -48,6 +48,17 @@ describe("a Nodefile with a profile", () => {
 		expect(await apply({ variables, buildArgs })).toMatchObject({ KUBERNETES_VERSION: "1.34.1", extra_debs: "four" });
 	});
 
+	test("gets its own ARGs from files of variables too, below --build-arg", async () => {
+		const variables = [file("BASE", "debian:13"), file("not_declared", "x"), file("OS_PATCH", null)];
+		const declared = [...DECLARED, "BASE", "OS_PATCH"];
+		const { buildArgs } = await applyProfile(KUBERNETES, setup({ variables }).options, declared);
+		expect(buildArgs).toMatchObject({ BASE: "debian:13" });
+		expect(buildArgs).not.toHaveProperty("not_declared");
+		expect(buildArgs).not.toHaveProperty("OS_PATCH");
+		const given = setup({ variables, buildArgs: { BASE: "debian:12" } }).options;
+		expect((await applyProfile(KUBERNETES, given, declared)).buildArgs).toMatchObject({ BASE: "debian:12" });
+	});
+
 	test("gets only what it declares, proxies that were asked for, and what the profile does not know", async () => {
 		const { options } = setup({
 			buildArgs: { kubernetes_series: "v1.34", http_proxy: "http://p:3128", MINE: "1", KUBERNETES_VERSION: "1.34.1" },

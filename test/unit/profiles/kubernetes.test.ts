@@ -224,6 +224,7 @@ describe("values", () => {
 		["containerd_additional_settings", "not base64!", /base64/],
 		["CNI", "weave", /cilium.*calico.*flannel/],
 		["extra_debs", "a;b", /names of packages, got "a;b"/],
+		["CCM_REGISTRY", "registry.example.org/ccm:v1", /without a tag/],
 	])("%s=%s is refused, with where it came from", (name, value, message) => {
 		const refused = refusal(() => resolve({ [name]: value }));
 		expect(refused.message).toMatch(message);
