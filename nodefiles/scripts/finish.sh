@@ -45,12 +45,11 @@ unregister() {
 
 # Nothing of a cluster belongs into an image.
 no_cluster() {
-	found=
-	for path in /etc/kubernetes/pki /etc/kubernetes/*.conf \
-		/var/lib/kubelet/config.yaml /var/lib/kubelet/pki /var/lib/etcd/member; do
+	found=$(find /etc/kubernetes -type f 2>/dev/null | tr '\n' ' ')
+	for path in /var/lib/kubelet/config.yaml /var/lib/kubelet/pki /var/lib/etcd/member; do
 		[ ! -e "$path" ] || found="$found $path"
 	done
-	for path in /etc/kubernetes/manifests/* /root/.kube /home/*/.kube /etc/cni/net.d/*; do
+	for path in /root/.kube /home/*/.kube /etc/cni/net.d/*; do
 		[ ! -e "$path" ] || found="$found $path"
 	done
 	[ -z "$found" ] || fail "expected nothing of a cluster in the image, got:$found"
