@@ -164,15 +164,42 @@ configure() {
 version_of() { sed -n 's/^[[:space:]]*version[[:space:]]*=[[:space:]]*\([0-9]*\).*/\1/p' "$1" | head -n 1; }
 
 # take_in CONFIG SETTINGS: settings of the same version become a part of the configuration. In a file of their own they
-# would replace all that it says of the same plugin: containerd 1 merges its files by whole plugins.
+# would replace all that it says of the same plugin: containerd 1 merges its files by whole plugins. A table that both have
+# becomes one, a key that both have is the settings'.
 take_in() {
 	version=$(version_of "$2")
 	[ "${version:-$(version_of "$1")}" = "$(version_of "$1")" ] || return 0
-	{
-		sed '/^[[:space:]]*\[/,$d; /^[[:space:]]*version[[:space:]]*=/d' "$2"
-		cat "$1"
-		sed -n '/^[[:space:]]*\[/,$p' "$2"
-	} >"$1.new"
+	awk -f /dev/fd/3 "$2" "$1" >"$1.new" 3<<-'END'
+		function trimmed(line) { sub(/^[ \t]+/, "", line); sub(/[ \t]+$/, "", line); return line }
+		function key(line) { sub(/[ \t]*=.*/, "", line); return trimmed(line) }
+		# the settings: what stands before any table, and the lines of each table
+		FNR == NR && /^[ \t]*\[/ {
+			table = trimmed($0)
+			header[++tables] = table
+			# each [[table]] is one of its own
+			if (table ~ /^\[\[/) table = table " " tables
+			of[tables] = table
+			if (table ~ /registry\.(mirrors|configs)/) own_registries = 1
+			next
+		}
+		FNR == NR && table == "" { if (key($0) != "version") top = top $0 "\n"; next }
+		FNR == NR { lines[table] = lines[table] $0 "\n"; if ($0 ~ /=/) given[table, key($0)] = 1; next }
+		# the configuration: its tables get what the settings have for them, which counts for more
+		FNR == 1 { printf "%s", top }
+		/^[ \t]*\[/ { inside = trimmed($0); print; printf "%s", lines[inside]; taken[inside] = 1; next }
+		(inside, key($0)) in given { next }
+		# containerd takes mirrors in its configuration, or a folder of them
+		own_registries && key($0) == "config_path" { next }
+		{ print }
+		END {
+			for (i = 1; i <= tables; i++) {
+				if (of[i] in taken) continue
+				print header[i]
+				printf "%s", lines[of[i]]
+				taken[of[i]] = 1
+			}
+		}
+	END
 	mv "$1.new" "$1"
 	rm "$2"
 }

@@ -139,10 +139,10 @@ describe("additional settings of containerd", () => {
 	const config = 'imports = ["/etc/containerd/conf.d/*.toml"]\nversion = 2\n[plugins."cri"]\nsandbox_image = "pause"\n';
 	const table = '[plugins."cri".containerd.runtimes.kata]\nruntime_type = "kata"\n';
 
-	async function take(settings: string) {
+	async function take(settings: string, before = config) {
 		const { call, folder } = await setup(DEBIAN);
 		const [main, extra] = [join(folder, "config.toml"), join(folder, "50-additional.toml")];
-		writeFileSync(main, config);
+		writeFileSync(main, before);
 		writeFileSync(extra, settings);
 		expect(call("node.sh", `take_in ${main} ${extra}`)).toMatchObject({ status: 0, stderr: "" });
 		return { config: readFileSync(main, "utf8"), left: existsSync(extra) };
@@ -154,6 +154,20 @@ describe("additional settings of containerd", () => {
 			expect(await take(settings)).toEqual({ config: `oom_score = -999\n${config}${table}`, left: false });
 		},
 	);
+
+	test("join a table that is there already; what they say in it counts", async () => {
+		const settings = `  [plugins."cri"]  \n  sandbox_image = "own"\n  other = 1\n${table}[[array]]\na = 1\n[[array]]\na = 2\n`;
+		expect(await take(settings)).toEqual({
+			config: `imports = ["/etc/containerd/conf.d/*.toml"]\nversion = 2\n[plugins."cri"]\n  sandbox_image = "own"\n  other = 1\n${table}[[array]]\na = 1\n[[array]]\na = 2\n`,
+			left: false,
+		});
+	});
+
+	test("with mirrors of their own take the place of the folder of mirrors", async () => {
+		const mirrors = '[plugins."cri".registry.mirrors."docker.io"]\nendpoint = ["https://mirror.example.org"]\n';
+		const registry = '[plugins."cri".registry]\nconfig_path = "/etc/containerd/certs.d"\n';
+		expect((await take(mirrors, `${config}${registry}`)).config).toBe(`${config}[plugins."cri".registry]\n${mirrors}`);
+	});
 
 	test("of another version stay a file of their own", async () => {
 		expect(await take(`version = 3\n${table}`)).toEqual({ config, left: true });
