@@ -203,7 +203,7 @@ export class SshConnection {
 	}
 }
 
-function interrupted(): NodebuildError {
+export function interrupted(): NodebuildError {
 	return new NodebuildError({ code: "INTERRUPTED", message: "interrupted" });
 }
 

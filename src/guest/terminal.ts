@@ -1,8 +1,8 @@
 /** Our terminal joined to a command in the guest. */
-import { NodebuildError } from "../errors.ts";
-import type { SshConnection } from "./ssh.ts";
+import { interrupted as interruption, type SshConnection } from "./ssh.ts";
 
 export interface TerminalOptions {
+	/** A terminal. */
 	readonly stdin: NodeJS.ReadStream;
 	/** What kind of terminal it is, for the command's TERM. */
 	readonly term: string;
@@ -25,12 +25,11 @@ export async function attachTerminal(
 		const { rows, cols } = size();
 		channel.setWindow(rows, cols, 0, 0);
 	};
-	const raw = stdin.isTTY === true;
-	if (raw) stdin.setRawMode(true);
+	stdin.setRawMode(true);
 	stdout.on("resize", resize);
 	let stop = (): void => undefined;
 	const interrupted = new Promise<never>((_, reject) => {
-		stop = () => reject(new NodebuildError({ code: "INTERRUPTED", message: "interrupted" }));
+		stop = () => reject(interruption());
 	});
 	if (signal?.aborted === true) stop();
 	signal?.addEventListener("abort", stop);
@@ -43,7 +42,7 @@ export async function attachTerminal(
 		channel.close();
 		stdout.off("resize", resize);
 		stdin.unpipe(channel);
-		if (raw) stdin.setRawMode(false);
+		stdin.setRawMode(false);
 		stdin.pause();
 		if (stdin !== process.stdin) stdin.destroy();
 	}

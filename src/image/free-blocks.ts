@@ -11,6 +11,16 @@ const EXT_MAGIC = 0xef53;
 const INCOMPAT = { recover: 0x4, journalDevice: 0x8, metaBg: 0x10, bits64: 0x80 } as const;
 const RO_COMPAT_BIGALLOC = 0x200;
 const STATE_CLEAN = 1;
+/** Bytes of a partition table; 16 KiB is what all have. */
+const MOST_PARTITIONS = 2 ** 20;
+/** What else may begin where a superblock of an earlier ext4 has been left: XFS, LUKS, LVM, swap, btrfs. */
+const OTHERS: readonly (readonly [offset: number, magic: string])[] = [
+	[0, "XFSB"],
+	[0, "LUKS"],
+	[512, "LABELONE"],
+	[4086, "SWAPSPACE2"],
+	[0x10040, "_BHRfS_M"],
+];
 const BLOCK_UNINIT = 2;
 
 interface FileSystem {
@@ -32,6 +42,7 @@ async function volumes(disk: BlockDevice): Promise<readonly number[]> {
 		const table = Number(header.readBigUInt64LE(72)) * SECTOR;
 		const count = header.readUInt32LE(80);
 		const size = header.readUInt32LE(84);
+		if (count * size > MOST_PARTITIONS) return [];
 		const entries = await disk.read(table, count * size);
 		return [...Array(count).keys()]
 			.map((index) => Number(entries.readBigUInt64LE(index * size + 32)) * SECTOR)
@@ -44,7 +55,9 @@ async function volumes(disk: BlockDevice): Promise<readonly number[]> {
 /** Undefined: none of ours, or one that is not as it should be; it is left as it is. */
 async function fileSystemAt(disk: BlockDevice, offset: number): Promise<FileSystem | undefined> {
 	if (offset + 2048 > disk.size) return undefined;
-	const block = await disk.read(offset + 1024, 1024);
+	const begin = await disk.read(offset, Math.min(0x10048, disk.size - offset));
+	if (OTHERS.some(([at, magic]) => begin.toString("latin1", at, at + magic.length) === magic)) return undefined;
+	const block = begin.subarray(1024, 2048);
 	const incompat = block.readUInt32LE(0x60);
 	if (block.readUInt16LE(0x38) !== EXT_MAGIC || (block.readUInt16LE(0x3a) & 3) !== STATE_CLEAN) return undefined;
 	if ((incompat & (INCOMPAT.recover | INCOMPAT.journalDevice | INCOMPAT.metaBg)) !== 0) return undefined;

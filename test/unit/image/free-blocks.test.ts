@@ -106,6 +106,21 @@ describe("blocks that no file has any more", () => {
 		expect((await content(path)).equals(before)).toBe(true);
 	});
 
+	test.each([
+		["XFS", 0, "XFSB"],
+		["LUKS", 0, "LUKS"],
+		["LVM", 512, "LABELONE"],
+		["swap", 4086, "SWAPSPACE2"],
+		["btrfs", 0x10040, "_BHRfS_M"],
+	])("stay where %s has taken the place of an ext file system", async (_name, at, magic) => {
+		const { path } = await diskWith("replaced", 0, "-t", "ext2");
+		const before = await content(path);
+		before.write(magic, at, "latin1");
+		await writeFile(path, before);
+		expect(await withFile(path, clearFreeBlocks)).toBe(0);
+		expect((await content(path)).equals(before)).toBe(true);
+	});
+
 	test("stay in a group whose bitmap does not tell what its descriptor does", async () => {
 		const { path } = await diskWith("mismatch", 0, "-t", "ext2", "-b", "1024");
 		const before = await content(path);
