@@ -106,13 +106,7 @@ export async function start(request: StartRequest): Promise<Running> {
 	}
 	const boot = (on: Host, settings: LiveSettings | undefined): Promise<Running> =>
 		task(emit, request.title, (handle) => bring(request, on, handle, settings && { fits: settings.fits }));
-	try {
-		return await boot(host, live);
-	} catch (error) {
-		if (!(error instanceof SilentGuest)) throw error;
-		const emulating = await fallBack(host, request);
-		return await boot(emulating, await livePossible(request, emulating));
-	}
+	return await onSoundHost(host, request, async (on) => boot(on, on === host ? live : await livePossible(request, on)));
 }
 
 function requireMemory(mebibytes: number): void {
@@ -132,11 +126,54 @@ async function livePossible({ live, store, spec }: StartRequest, { report }: Hos
 	return await liveOf(store, report, spec, live.layer);
 }
 
-/** KVM started QEMU, and the guest in it never said a word: some hosts' nested virtualization is like that. */
-class SilentGuest extends Error {}
+/** KVM started QEMU, but runs no whole kernel: some hosts' nested virtualization is like that. */
+class UnsoundKvm extends Error {}
+
+/** Boot something; where KVM turns out to run no kernels, once more with emulation. @throws what `boot` throws. */
+export async function onSoundHost<T>(
+	host: Host,
+	request: Pick<StartRequest, "store" | "emit">,
+	boot: (host: Host) => Promise<T>,
+): Promise<T> {
+	try {
+		return await boot(host);
+	} catch (error) {
+		if (!(error instanceof UnsoundKvm)) throw error;
+		return await boot(await fallBack(host, request));
+	}
+}
+
+/** How one boot goes under an accelerator that may not be sound. */
+export interface KvmWatch {
+	/** Fires with the request's own, and when the guest says nothing. */
+	readonly signal: AbortSignal;
+	/** What to throw for an error of that boot. */
+	explain(error: unknown): unknown;
+	stop(): void;
+}
+
+/** @param proven the machine came up with it before, or goes on from a state. */
+export function watchKvm(
+	host: Host,
+	folder: string,
+	{ signal, patience }: Pick<StartRequest, "signal" | "patience">,
+	proven = host.report.proven === true,
+): KvmWatch {
+	const kvm = host.report.accelerator === "kvm";
+	const watch = kvm && !proven ? watchConsole(join(folder, "console.log"), patience ?? PATIENCE) : undefined;
+	return {
+		signal: watch === undefined ? signal : AbortSignal.any([signal, watch.signal]),
+		explain: (error) => {
+			const silent = watch?.signal.aborted === true && !signal.aborted;
+			const failed = kvm && error instanceof NodebuildError && error.code === "KVM_FAILED";
+			return silent || failed ? new UnsoundKvm() : error;
+		},
+		stop: () => watch?.stop(),
+	};
+}
 
 /** Emulation from now on, until the host is booted anew. @throws NodebuildError where KVM was demanded. */
-async function fallBack({ qemu, report }: Host, { store, emit }: StartRequest): Promise<Host> {
+async function fallBack({ qemu, report }: Host, { store, emit }: Pick<StartRequest, "store" | "emit">): Promise<Host> {
 	const { accelerator: choice } = readEnvironment();
 	const why = "/dev/kvm exists and a probe guest ran under it, but a machine came to nothing";
 	if (choice === "kvm")
@@ -145,10 +182,16 @@ async function fallBack({ qemu, report }: Host, { store, emit }: StartRequest): 
 			message: `NODEBUILD_ACCEL asks for KVM: ${why}`,
 			hint: "unset NODEBUILD_ACCEL to build with emulation, which is slower but gives the same result",
 		});
+	const emulating = await emulateFromNowOn({ qemu, report }, store, why);
+	emit({ type: "info", message: `machines are emulated from now on: ${why}` });
+	return emulating;
+}
+
+/** KVM failed a machine: those to come are emulated, until this host is booted anew. */
+async function emulateFromNowOn({ qemu, report }: Host, store: Store, why: string): Promise<Host> {
 	const { remember } = await import("../machine/qemu/accelerator.ts");
 	const emulating = { accelerator: "tcg", why, qemuVersion: report.qemuVersion } as const;
-	await remember(join(store.home, "host"), { qemu, choice }, emulating);
-	emit({ type: "info", message: `machines are emulated from now on: ${why}` });
+	await remember(join(store.home, "host"), { qemu, choice: readEnvironment().accelerator }, emulating);
 	return { qemu, report: emulating };
 }
 
@@ -194,7 +237,7 @@ async function bring(request: StartRequest, host: Host, handle: Task, live?: Liv
 	const work = await request.store.workDir();
 	const begin = performance.now();
 	const unproven = host.report.accelerator === "kvm" && host.report.proven !== true && live?.state === undefined;
-	const watch = unproven ? watchConsole(join(work.path, "console.log"), request.patience ?? PATIENCE) : undefined;
+	const watch = watchKvm(host, work.path, request, !unproven);
 	try {
 		const machine = await startMachine({
 			...(live === undefined ? {} : { live: await withRam(live, work.path, request) }),
@@ -205,7 +248,7 @@ async function bring(request: StartRequest, host: Host, handle: Task, live?: Liv
 			accelerator: host.report.accelerator,
 			purpose: request.purpose,
 			firstBoot: request.firstBoot,
-			signal: watch === undefined ? request.signal : AbortSignal.any([request.signal, watch.signal]),
+			signal: watch.signal,
 			onNote: (note) => handle.log(note),
 			onWarning: ({ description, detail, hint }) =>
 				request.emit({ type: "warning", message: `expected that ${description}, got: ${detail}\n${hint}` }),
@@ -214,8 +257,12 @@ async function bring(request: StartRequest, host: Host, handle: Task, live?: Liv
 		if (unproven) await prove(host, request.store);
 		const kind = live?.state === undefined ? "boot" : "resume";
 		if (!request.firstBoot) await noteCost(request.store, host.report.accelerator, kind, bootMilliseconds);
+		const noted = machine.gone.then(async () => {
+			if (machine.failure?.code === "KVM_FAILED") await emulateFromNowOn(host, request.store, machine.failure.message);
+		});
 		const dispose = async (): Promise<void> => {
 			await machine.kill();
+			await noted;
 			await work.release();
 		};
 		return {
@@ -230,10 +277,9 @@ async function bring(request: StartRequest, host: Host, handle: Task, live?: Liv
 		};
 	} catch (error) {
 		await work.release();
-		if (watch?.signal.aborted === true && !request.signal.aborted) throw new SilentGuest();
-		throw error;
+		throw watch.explain(error);
 	} finally {
-		watch?.stop();
+		watch.stop();
 	}
 }
 

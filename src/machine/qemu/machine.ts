@@ -9,7 +9,7 @@ import type { BlockDevice } from "../../layers/block-device.ts";
 import { createOverlay } from "../../layers/qcow2.ts";
 import type { Companion } from "../../system/process.ts";
 import type { AttachedDisk, DiskFile, FrozenDisk, FrozenLive, LiveFailure, LiveRequest, Machine } from "../types.ts";
-import { diskNodeOptions, type QemuFiles } from "./arguments.ts";
+import { type Accelerator, diskNodeOptions, type QemuFiles } from "./arguments.ts";
 import { DiskSlots } from "./attach.ts";
 import { mayReadMemory } from "./live/memory.ts";
 import type { LiveRecord } from "./live/state.ts";
@@ -29,6 +29,7 @@ export interface QemuMachineOptions {
 	readonly hostKey: string;
 	/** What a live state of this machine says of itself; undefined: it takes none. */
 	readonly identity?: LiveIdentity;
+	readonly accelerator: Accelerator;
 }
 
 /** Milliseconds a guest may take to power itself off. */
@@ -64,6 +65,7 @@ export class QemuMachine implements Machine {
 		options.qmp.onEvent(({ event, data }) => {
 			if (event === "RESET") panic.reset();
 			if (event === "SHUTDOWN" && data.guest === true && !this.#ending) this.failure ??= poweredOff();
+			if (event === "STOP" && options.accelerator === "kvm") void this.#requireSoundStop();
 			if (event !== "BLOCK_IO_ERROR") return;
 			this.failure ??= blockError(data);
 			options.process.kill("SIGKILL");
@@ -73,6 +75,14 @@ export class QemuMachine implements Machine {
 			panic.stop();
 			if (!this.#ending) this.failure ??= qemuEnded(status, signal);
 		});
+	}
+
+	/** QEMU stops a guest whose instructions KVM cannot run (qapi/run-state.json, "internal-error"); nothing goes on then. */
+	async #requireSoundStop(): Promise<void> {
+		const answer = await this.#options.qmp.execute("query-status").catch(() => undefined);
+		if ((answer as { status?: string } | undefined)?.status !== "internal-error") return;
+		this.failure ??= kvmFailed();
+		this.#options.process.kill("SIGKILL");
 	}
 
 	get guest(): SshGuest {
@@ -263,6 +273,14 @@ function kernelPanic(line: string): NodebuildError {
 		code: "MACHINE_LOST",
 		message: `the machine's kernel crashed and did not reboot: ${line}`,
 		hint: "nodebuild shell boots the layer before this step; a kernel that lacks memory gets more with --memory",
+	});
+}
+
+function kvmFailed(): NodebuildError {
+	return new NodebuildError({
+		code: "KVM_FAILED",
+		message: "KVM could not run an instruction of the guest, and QEMU stopped the machine (internal error)",
+		hint: "run the build again: machines are emulated until this host is booted anew, which is slower and gives the same result",
 	});
 }
 

@@ -107,6 +107,7 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
 		folder,
 		virtualSize,
 		hostKey: host.public,
+		accelerator: options.accelerator,
 		...(identity === undefined ? {} : { identity }),
 	});
 	try {

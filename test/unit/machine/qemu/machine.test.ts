@@ -1,10 +1,15 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { PassThrough } from "node:stream";
 import { expect, onTestFinished, test } from "vitest";
 import { cleanConsole, QemuMachine } from "../../../../src/machine/qemu/machine.ts";
 import { Qmp } from "../../../../src/machine/qemu/qmp.ts";
 import { startCompanion } from "../../../../src/system/process.ts";
 import { tempDir } from "../../system/child.ts";
+
+const REST = { hostKey: "ssh-ed25519 AAAA", virtualSize: 1024 };
 
 /** QEMU with the given options and no machine in it. */
 async function bring(args: readonly string[]) {
@@ -18,7 +23,7 @@ async function bring(args: readonly string[]) {
 	const qmp = new Qmp(process.stdout, process.stdin);
 	const file = join(folder, "x");
 	const files = { disk: file, diskNode: "disk-0", seed: file, tools: file, console: file };
-	const machine = new QemuMachine({ qmp, process, files, folder, hostKey: "ssh-ed25519 AAAA", virtualSize: 1024 });
+	const machine = new QemuMachine({ qmp, process, files, folder, ...REST, accelerator: "tcg" });
 	await qmp.negotiate();
 	return { machine, process };
 }
@@ -52,6 +57,40 @@ test("a QEMU that is killed from outside says so, one that we end does not", asy
 	const ended = await bring([]);
 	await ended.machine.kill();
 	expect(ended.machine.failure).toBeUndefined();
+});
+
+/** No host can be relied on to have a KVM that fails: this plays QEMU's part, as its monitor tells of one. */
+async function monitorThatSays(status: string) {
+	const folder = await tempDir();
+	const process = await startCompanion("sleep", ["60"], { stderrFile: join(folder, "qemu.log") });
+	onTestFinished(() => process.kill("SIGKILL"));
+	const [answers, commands] = [new PassThrough(), new PassThrough()];
+	const say = (what: unknown): boolean => answers.write(`${JSON.stringify(what)}\r\n`);
+	createInterface(commands).on("line", (line) => {
+		const { execute, id } = JSON.parse(line) as { execute: string; id?: unknown };
+		say({ return: execute === "query-status" ? { status, running: false } : {}, id });
+		if (execute === "query-status") commands.end();
+	});
+	const qmp = new Qmp(answers, commands);
+	const file = join(folder, "x");
+	const files = { disk: file, diskNode: "disk-0", seed: file, tools: file, console: file };
+	const machine = new QemuMachine({ qmp, process, files, folder, ...REST, accelerator: "kvm" });
+	say({ QMP: { version: {}, capabilities: [] } });
+	await qmp.negotiate();
+	say({ event: "STOP", timestamp: {} });
+	return { machine, asked: once(commands, "end") };
+}
+
+test("a guest that KVM cannot run is no machine any more, and that is said", async () => {
+	const { machine } = await monitorThatSays("internal-error");
+	await machine.gone;
+	expect(machine.failure).toMatchObject({ code: "KVM_FAILED", hint: expect.stringContaining("emulated") });
+});
+
+test("a guest that stands still because we asked for it goes on", async () => {
+	const { machine, asked } = await monitorThatSays("paused");
+	await asked;
+	expect([machine.failure, machine.ended]).toEqual([undefined, false]);
 });
 
 test("a machine is not spoken to before it is connected, and an absent console has no lines", async () => {
