@@ -86,8 +86,8 @@ async function make(
 	if (meanwhile !== undefined) return { image: meanwhile, cached: true };
 	const { sealImage } = await import("./seal.ts");
 	try {
-		const { chain, context, layer, running } = await runTarget(prepared, options, store);
-		return { image: await sealImage(chain, layer, running, context), cached: false };
+		const { chain, context, ...built } = await runTarget(prepared, options, store);
+		return { image: await sealImage(chain, built, context), cached: false };
 	} finally {
 		// A build that failed has left live states too; nothing about them may fail one.
 		if (takesLive(options)) await store.live.trim(readEnvironment().liveQuota).catch(() => undefined);
@@ -113,8 +113,9 @@ export async function buildUnsealed<Result>(
 ): Promise<Result> {
 	await using store = await openStore(options.home);
 	const prepared = await prepare(options, store, rootResolver(options, store, parentMaker(options, store)));
-	const { running } = await runTarget(prepared, options, store);
+	const { running, stored } = await runTarget(prepared, options, store);
 	await using _running = running;
+	await stored;
 	return await use(prepared.plan, running?.machine);
 }
 

@@ -1,28 +1,32 @@
 /** From the machine after its last step to an image in the store. */
+import type { Digest } from "../digest.ts";
 import { NodebuildError } from "../errors.ts";
 import { type Contents, readContents } from "../image/contents.ts";
 import { clearFreeBlocks } from "../image/free-blocks.ts";
 import { sealScript } from "../image/seal.ts";
-import type { Image, Layer } from "../layers/types.ts";
+import type { Image } from "../layers/types.ts";
 import { BUILD_FILES } from "../machine/build-files.ts";
 import type { Chain } from "./chain.ts";
 import { stageOf } from "./chain.ts";
 import { explainLoss } from "./loss.ts";
 import { type Running, startAt } from "./machines.ts";
+import type { StageResult } from "./stage.ts";
 import type { StageContext } from "./stage-context.ts";
-import { task } from "./task.ts";
+import { type Task, task } from "./task.ts";
 
-/** @throws NodebuildError SEAL_FAILED with what was found on the disk. */
+/**
+ * The last layer goes into the store meanwhile.
+ * @throws NodebuildError SEAL_FAILED with what was found on the disk.
+ */
 export async function sealImage(
 	chain: Chain,
-	layer: Layer,
-	running: Running | undefined,
+	{ layer, running, stored }: StageResult,
 	context: StageContext,
 ): Promise<Image> {
 	const { options, store, prepared, root } = context;
-	await using up = running ?? (await bootToSeal(layer, context));
-	return await task(options.emit, "seal the image", async (handle) => {
-		const { machine } = up;
+	await using up = running ?? (await bootToSeal(layer.key, context));
+	const { machine } = up;
+	const seal = async (handle: Task): Promise<Image> => {
 		const config = stageOf(prepared.plan, prepared.plan.target).config;
 		let contents: Contents;
 		try {
@@ -35,6 +39,7 @@ export async function sealImage(
 		} catch (error) {
 			throw await explainLoss(machine, error);
 		}
+		await stored;
 		const record = {
 			version: 1,
 			key: prepared.plan.imageKey,
@@ -52,14 +57,22 @@ export async function sealImage(
 		const image = await store.images.add(record, machine.activeDisk, options.tags);
 		handle.note = image.id.slice(0, "sha256:".length + 12);
 		return image;
-	});
+	};
+	try {
+		return await task(options.emit, "seal the image", seal);
+	} finally {
+		// What is stored lies in the machine's folder, which goes with it.
+		await stored.catch(() => undefined);
+	}
 }
 
 /** So many lines of residue tell what is wrong. */
 const SHOWN = 20;
 
 /** Only the configuration changed: the last layer is there, no machine is. */
-function bootToSeal(layer: Layer, { options, store }: StageContext): Promise<Running> {
+async function bootToSeal(key: Digest, { options, store }: StageContext): Promise<Running> {
+	const layer = await store.layers.find(key);
+	if (layer === undefined) throw new NodebuildError({ code: "STORE_INVALID", message: "the last layer vanished" });
 	return startAt(layer, store, options);
 }
 

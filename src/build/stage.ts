@@ -22,9 +22,12 @@ import { requireSecrets } from "./secrets.ts";
 import type { BuildOptions } from "./types.ts";
 
 export interface StageResult {
-	readonly layer: Layer;
+	/** The last layer. */
+	readonly layer: Pick<Layer, "key" | "virtualSize">;
 	/** The machine in the state after the last step, when one was needed. */
 	readonly running?: Running;
+	/** Resolves when all layers are in the store; until then the machine's folder has to stay. Never left unhandled. */
+	readonly stored: Promise<void>;
 }
 
 export async function findStart(store: Store, chain: Chain): Promise<Start> {
@@ -42,19 +45,21 @@ export async function runChain(chain: Chain, context: StageContext): Promise<Sta
 		const next = begin.layer === undefined ? chain.rootKey : chain.layered[begin.done]?.key;
 		if (next === undefined && begin.layer !== undefined) {
 			announce(chain, begin.done, context);
-			return { layer: begin.layer };
+			return { layer: begin.layer, stored: Promise.resolve() };
 		}
 		const lock = await lockStep(next ?? chain.rootKey, context);
+		let handedOver = false;
 		try {
 			// Whoever held the lock may have made the layer meanwhile: then look again.
 			if ((await findStart(context.store, chain)).done !== begin.done) continue;
 			if (begin.layer === undefined && (await context.store.layers.find(chain.rootKey)) !== undefined) continue;
 			announce(chain, begin.done, context);
+			handedOver = true;
 			return await replay(chain, begin, context, lock);
 		} catch (error) {
 			if (!(error instanceof Overtaken)) throw error;
 		} finally {
-			await lock.release();
+			if (!handedOver) await lock.release();
 		}
 	}
 }
@@ -82,12 +87,11 @@ function announce(chain: Chain, done: number, { options, told }: StageContext): 
 	}
 }
 
+/** Releases the lock of the first step, as of all others, when the step's layer is stored or has failed. */
 async function replay(chain: Chain, begin: Start, context: StageContext, held: Lock): Promise<StageResult> {
-	const { store, options } = context;
-	requireSecrets(chain.layered.slice(begin.done), options);
+	const { store, options, prepared, root } = context;
 	const commits = new CommitQueue(store);
 	const keeper = new LiveKeeper(chain, context, begin.layer?.key);
-	let running = await bringUp(chain, begin, context, commits, keeper);
 	let lock = held;
 	/** The next step's lock is taken before this one's goes, and this one's goes when its layer is stored. */
 	const advance = async (key: Digest): Promise<void> => {
@@ -99,7 +103,10 @@ async function replay(chain: Chain, begin: Start, context: StageContext, held: L
 	let parent = begin.layer?.key ?? chain.rootKey;
 	let locked = begin.layer !== undefined;
 	let current: Step | undefined;
+	let running: Running | undefined;
 	try {
+		requireSecrets(chain.layered.slice(begin.done), options);
+		running = await bringUp(chain, begin, context, commits, keeper);
 		for (const step of chain.layered.slice(begin.done)) {
 			current = step;
 			if (locked) locked = false;
@@ -115,22 +122,28 @@ async function replay(chain: Chain, begin: Start, context: StageContext, held: L
 			await commits.settled();
 			running = await renew(running, step.key, live, context, keeper);
 		}
-		await commits.settled();
-		await keeper.settled();
-		const layer = await store.layers.find(parent);
-		if (layer === undefined) throw new NodebuildError({ code: "STORE_INVALID", message: "the last layer vanished" });
-		return { layer, running };
+		const virtualSize = Math.max(prepared.diskSize, root.virtualSize);
+		return { layer: { key: parent, virtualSize }, running, stored: settle(commits, keeper, lock) };
 	} catch (error) {
-		await commits.settled().catch(() => undefined);
-		await keeper.settled();
+		await settle(commits, keeper).catch(() => undefined);
 		const failed = error instanceof NodebuildError && STEP_ERRORS.has(error.code);
 		// A shell that is interrupted ends the build as it would have ended.
-		if (failed && options.shellOnError) await shellAtFailure(running.machine, current, options).catch(() => undefined);
-		await running[Symbol.asyncDispose]();
-		throw failed && current !== undefined ? error.hinted(howToLook(chain, current, context)) : error;
-	} finally {
+		if (failed && options.shellOnError && running !== undefined)
+			await shellAtFailure(running.machine, current, options).catch(() => undefined);
+		await running?.[Symbol.asyncDispose]();
 		await lock.release();
+		throw failed && current !== undefined ? error.hinted(howToLook(chain, current, context)) : error;
 	}
+}
+
+/** All that goes into the store beside the steps is there, or has failed; then the last step's lock goes. */
+function settle(commits: CommitQueue, keeper: LiveKeeper, lock?: Lock): Promise<void> {
+	const stored = commits
+		.settled()
+		.finally(() => keeper.settled())
+		.finally(() => lock?.release());
+	stored.catch(() => undefined);
+	return stored;
 }
 
 function stepsAfter({ layered }: Chain, step: Step): number {

@@ -39,7 +39,10 @@ export async function runStages(context: Context): Promise<StageResult> {
 		return await slots.hold(() => runChain(chain, { ...at, root: rootOf(prepared, index) }));
 	};
 	for (const index of [...needed.keys()].filter((stage) => stage !== plan.target).sort((a, b) => a - b)) {
-		const work = build(index).then(async (result) => result?.running?.[Symbol.asyncDispose]());
+		const work = build(index).then(async (result) => {
+			await using _running = result?.running;
+			await result?.stored;
+		});
 		work.catch(() => failed.abort());
 		done.set(index, work);
 	}
@@ -48,7 +51,12 @@ export async function runStages(context: Context): Promise<StageResult> {
 	const outcomes = await Promise.allSettled([...done.values(), target]);
 	const errors = outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason] : []));
 	if (errors.length > 0) {
-		await target.then((result) => result?.running?.[Symbol.asyncDispose]()).catch(() => undefined);
+		await target
+			.then(async (result) => {
+				await using _running = result?.running;
+				await result?.stored;
+			})
+			.catch(() => undefined);
 		throw errors.find((error) => !wasInterrupted(error)) ?? errors[0];
 	}
 	const result = await target;

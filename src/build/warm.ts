@@ -11,7 +11,7 @@ import { LiveKeeper } from "./live-keeper.ts";
 import { prepare } from "./prepare.ts";
 import { rootOf } from "./root.ts";
 import { rootResolver } from "./roots.ts";
-import { runChain } from "./stage.ts";
+import { findStart, runChain } from "./stage.ts";
 import type { StageContext } from "./stage-context.ts";
 import type { BuildOptions } from "./types.ts";
 
@@ -33,10 +33,11 @@ export async function warmBase({ ref, ...rest }: WarmOptions): Promise<void> {
 	const prepared = await prepare(options, store, rootResolver(options, store, parentMaker(options, store)));
 	const chain = chainOf(prepared.plan, prepared.plan.target);
 	const context: StageContext = { options, store, prepared, root: rootOf(prepared), told: new Set() };
-	const { layer, running } = await runChain(chain, context);
+	const { running, stored } = await runChain(chain, context);
 	const keeper = new LiveKeeper(chain, context);
-	const up = running ?? (await bringUp(chain, { layer, done: 0 }, context, new CommitQueue(store), keeper));
+	const up = running ?? (await bringUp(chain, await findStart(store, chain), context, new CommitQueue(store), keeper));
 	await using _up = up;
+	await stored;
 	await store.live.ram.settled();
 	if (up.resumed) return;
 	throw new NodebuildError({

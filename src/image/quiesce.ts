@@ -34,7 +34,6 @@ const STOP_SERVICES = `	units=
 		units="$units $unit"
 	done 2>/dev/null
 	[ -z "$units" ] || systemctl stop $units
-	echo 1 > $cg/init.scope/cgroup.freeze
 `;
 
 /**
@@ -81,12 +80,18 @@ const WAIT = `	wait_for() {
 	pids="$plain $still"
 `;
 
-/** Shell after which nobody but us writes: what is still about to end has been killed. */
-export const QUIESCE_SCRIPT = `cg=/sys/fs/cgroup
-pids=
+/** Shell that ends the services which keep something. Waits for them, so that others can work meanwhile. */
+export const STOP_SCRIPT = `cg=/sys/fs/cgroup
 if [ -e $cg/init.scope/cgroup.freeze ]; then
-${STOP_SERVICES}${END_PROCESSES}${WAIT}elif command -v systemctl >/dev/null; then
+${STOP_SERVICES}elif command -v systemctl >/dev/null; then
 ${STOP_BY_MANAGER}fi
+`;
+
+/** Shell after which nobody but us writes: what is still about to end has been killed. */
+export const QUIESCE_SCRIPT = `pids=
+if [ -e $cg/init.scope/cgroup.freeze ]; then
+	echo 1 > $cg/init.scope/cgroup.freeze
+${END_PROCESSES}${WAIT}fi
 `;
 
 /** Shell for later on: all that was killed is gone, and with it what it held open. */

@@ -87,7 +87,7 @@ function check({ description, paths, script }: Residue): string {
 	return `${what}for path in ${paths.join(" ")}; do\n\t[ ! -e "$path" ] && [ ! -L "$path" ] || left "$path"\ndone\n`;
 }
 
-/** One find(1) for all that has to be looked for. */
+/** One find(1) for all that has to be looked for, beside the shell's own checks. */
 function search(): string {
 	const rows = RESIDUES.flatMap(({ description, below }) => (below === undefined ? [] : [{ description, ...below }]));
 	const tests = rows.map(({ description, roots, test }) => {
@@ -95,10 +95,11 @@ function search(): string {
 		return `\\( ${within} \\) ${test} -printf "${description}: %p\\n"`;
 	});
 	const roots = rows.flatMap(({ roots: those }) => those);
-	return `find ${roots.join(" ")} -xdev -mindepth 1 \\( ${tests.join(" -o ")} \\) 2>/dev/null\n`;
+	return `find ${roots.join(" ")} -xdev -mindepth 1 \\( ${tests.join(" -o ")} \\) 2>/dev/null &\n`;
 }
 
 /** Prints one line for each residue found, `description: what`; exits 0 always. */
 export function residueScript(): string {
-	return [`left() { printf '%s: %s\\n' "$what" "$1"; }\n`, ...RESIDUES.map(check), search(), "exit 0\n"].join("");
+	const left = `left() { printf '%s: %s\\n' "$what" "$1"; }\n`;
+	return [left, search(), ...RESIDUES.map(check), "wait\nexit 0\n"].join("");
 }

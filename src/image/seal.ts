@@ -5,7 +5,7 @@
 import type { ImageConfig } from "../plan/types.ts";
 import { configScript } from "./config-files.ts";
 import { contentsScript } from "./contents.ts";
-import { GONE_SCRIPT, QUIESCE_SCRIPT } from "./quiesce.ts";
+import { GONE_SCRIPT, QUIESCE_SCRIPT, STOP_SCRIPT } from "./quiesce.ts";
 import { residueScript } from "./residue.ts";
 
 /** Part of an image's key: raise it when sealing does something else. */
@@ -44,8 +44,11 @@ const REMOVED = [
 	...["/root/.python_history", "/var/lib/systemd/coredump/*", "/var/crash/*"],
 ];
 
-/** cloud-init starts anew; scripts and seeds that the user placed stay. It leaves a key file even without a key. */
-const CLEAN = `set -- ${REMOVED.join(" ")}
+/**
+ * cloud-init starts anew; scripts and seeds that the user placed stay. It leaves a key file even without a key.
+ * The two programs work side by side, on two processors where the machine has them.
+ */
+const clean = (buildFiles: readonly string[]): string => `set -- ${buildFiles.join(" ")} ${REMOVED.join(" ")}
 [ -L /var/lib/dbus/machine-id ] || set -- "$@" /var/lib/dbus/machine-id
 for entry in /var/lib/cloud/* /var/lib/cloud/.[!.]*; do
 	case $entry in */seed|*/scripts) ;; *) set -- "$@" "$entry" ;; esac
@@ -55,7 +58,11 @@ for file in /etc/sysconfig/network-scripts/ifcfg-*; do
 	[ -f "$file" ] || continue
 	case $(cat "$file") in *"Created by cloud-init"*) set -- "$@" "$file" ;; esac
 done
-rm -rf "$@"
+# most logs lie here, and a shell empties them without a program
+for log in /var/log/*; do
+	[ ! -f "$log" ] || [ -L "$log" ] || [ ! -s "$log" ] || : > "$log"
+done
+{ rm -rf "$@"${rmdir(buildFiles)}; } &
 : > /etc/machine-id
 [ ! -e /etc/hostname ] || echo localhost > /etc/hostname
 if [ -f /etc/resolv.conf ] && [ ! -L /etc/resolv.conf ]; then
@@ -63,13 +70,16 @@ if [ -f /etc/resolv.conf ] && [ ! -L /etc/resolv.conf ]; then
 		case $line in "nameserver 10.0.2.3"*) : > /etc/resolv.conf; break ;; esac
 	done < /etc/resolv.conf
 fi
-# most logs lie here, and a shell empties them without a program
-for log in /var/log/*; do
-	[ ! -f "$log" ] || [ -L "$log" ] || [ ! -s "$log" ] || : > "$log"
-done
-find /tmp /var/tmp /var/log -xdev -mindepth 1 \\( ! -path '/var/log/*' -delete -o -type f \\( \\
-	\\( -name '*.gz' -o -name '*.xz' -o -name '*.[0-9]' -o -name '*.old' \\) -delete -o -size +0 -exec truncate -s 0 {} + \\) \\)
+find /tmp /var/tmp /var/log -ignore_readdir_race -xdev -mindepth 1 \\( ! -path '/var/log/*' -delete -o -type f \\( \\
+	\\( -name '*.gz' -o -name '*.xz' -o -name '*.[0-9]' -o -name '*.old' \\) -delete -o -size +0 -exec truncate -c -s 0 {} + \\) \\)
+wait
 `;
+
+/** The folders that the build's files lay in, where those were all. */
+function rmdir(files: readonly string[]): string {
+	const folders = [...new Set(files.map((file) => file.slice(0, file.lastIndexOf("/"))))];
+	return folders.length === 0 ? "" : `; rmdir ${folders.join(" ")} 2>/dev/null`;
+}
 
 /**
  * Every file system read-only at once, through the kernel's emergency remount (sysrq "u"): nothing
@@ -106,13 +116,13 @@ done < /proc/mounts
 export function cleanScript(options: SealOptions): string {
 	return [
 		"set -u\n",
-		`(\nset -e\n${configScript(options.config)})\n[ $? -eq 0 ] || exit 1\n`,
+		`(\nset -e\n${configScript(options.config)}) &\nconfig=$!\n`,
+		STOP_SCRIPT,
+		"wait $config || exit 1\n",
 		QUIESCE_SCRIPT,
-		CLEAN,
-		...options.buildFiles.map((file) => `rm -f ${file}\nrmdir ${file.slice(0, file.lastIndexOf("/"))} 2>/dev/null\n`),
+		clean(options.buildFiles),
 		GONE_SCRIPT,
 		TRIM_SCRIPT,
-		"sync\n",
 	].join("");
 }
 
