@@ -33,7 +33,7 @@ const STOP_SERVICES = `	units=
 		case $unit in ${OURS}|${PLAIN}) continue ;; esac
 		units="$units $unit"
 	done 2>/dev/null
-	[ -z "$units" ] || systemctl stop $units
+	[ -z "$units" ] || { systemctl stop $units & stopping=$!; }
 `;
 
 /**
@@ -80,8 +80,9 @@ const WAIT = `	wait_for() {
 	pids="$plain $still"
 `;
 
-/** Shell that ends the services which keep something. Waits for them, so that others can work meanwhile. */
+/** Shell that has the services end which keep something; others work meanwhile. */
 export const STOP_SCRIPT = `cg=/sys/fs/cgroup
+stopping=
 if [ -e $cg/init.scope/cgroup.freeze ]; then
 ${STOP_SERVICES}elif command -v systemctl >/dev/null; then
 ${STOP_BY_MANAGER}fi
@@ -89,6 +90,7 @@ ${STOP_BY_MANAGER}fi
 
 /** Shell after which nobody but us writes: what is still about to end has been killed. */
 export const QUIESCE_SCRIPT = `pids=
+[ -z "$stopping" ] || wait $stopping
 if [ -e $cg/init.scope/cgroup.freeze ]; then
 	echo 1 > $cg/init.scope/cgroup.freeze
 ${END_PROCESSES}${WAIT}fi

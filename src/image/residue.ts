@@ -1,5 +1,7 @@
 /** What must not be on a sealed disk: a table, checked while the disk is read-only and its caches are dropped. */
 
+import { forEachDisk } from "./mounts.ts";
+
 interface Residue {
 	/** Without quotes, backslashes and percent signs. */
 	readonly description: string;
@@ -22,9 +24,7 @@ const FILE_SYSTEMS = `superblock() {
 	[ $# -eq 59 ] || return
 	state=$((\${15} >> 16)) recovery=$((\${25} & 4)) orphans=$((\${59} | \${26} & 65536))
 }
-while read -r device point type rest; do
-	[ "$type" = ext4 ] || continue
-	case $device in /dev/*) ;; *) continue ;; esac
+${forEachDisk(`	[ "$type" = ext4 ] || continue
 	state=unknown recovery=0 orphans=0
 	superblock "$device"
 	if [ $orphans != 0 ]; then
@@ -36,8 +36,7 @@ while read -r device point type rest; do
 	fi
 	[ "$state" = 1 ] || left "$device has the state $state"
 	[ $recovery = 0 ] || left "$device needs recovery"
-	[ $orphans = 0 ] || left "$device has orphans"
-done < /proc/mounts`;
+	[ $orphans = 0 ] || left "$device has orphans"`)}`;
 
 const RESIDUES: readonly Residue[] = [
 	{ description: "SSH host keys", paths: ["/etc/ssh/ssh_host_*_key"] },
@@ -98,7 +97,7 @@ function search(): string {
 	return `find ${roots.join(" ")} -xdev -mindepth 1 \\( ${tests.join(" -o ")} \\) 2>/dev/null &\n`;
 }
 
-/** Prints one line for each residue found, `description: what`; exits 0 always. */
+/** Prints one line for each residue found, `description: what`; exits 0 always. Needs what READ_DISKS sets. */
 export function residueScript(): string {
 	const left = `left() { printf '%s: %s\\n' "$what" "$1"; }\n`;
 	return [left, search(), ...RESIDUES.map(check), "wait\nexit 0\n"].join("");

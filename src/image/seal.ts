@@ -5,6 +5,7 @@
 import type { ImageConfig } from "../plan/types.ts";
 import { configScript } from "./config-files.ts";
 import { contentsScript } from "./contents.ts";
+import { forEachDisk, READ_DISKS } from "./mounts.ts";
 import { GONE_SCRIPT, QUIESCE_SCRIPT, STOP_SCRIPT } from "./quiesce.ts";
 import { residueScript } from "./residue.ts";
 
@@ -18,12 +19,16 @@ export interface SealOptions {
 	readonly buildFiles: readonly string[];
 }
 
-/** Removed as they are, patterns of the shell among them; one program does it all. */
-const REMOVED = [
-	// package managers' caches and lists
+/** Package managers' caches and lists: most of what is removed. */
+const PACKAGE_CACHES = [
 	...["/var/lib/apt/lists/*", "/var/cache/apt/archives/*.deb", "/var/cache/apt/archives/partial/*"],
 	...["/var/cache/apt/*.bin", "/var/cache/dnf/*", "/var/cache/yum/*", "/var/cache/libdnf5/*"],
 	...["/var/cache/zypp/*", "/var/cache/apk/*"],
+];
+
+/** Removed as they are, patterns of the shell among them. */
+const REMOVED = [
+	...PACKAGE_CACHES,
 	// identity of this machine
 	...["/etc/ssh/ssh_host_*_key", "/etc/ssh/ssh_host_*_key.pub", "/var/lib/systemd/random-seed"],
 	...["/var/lib/systemd/credential.secret", "/var/lib/NetworkManager/secret_key"],
@@ -35,8 +40,7 @@ const REMOVED = [
 	// leases of the build's network
 	...["/var/lib/dhcp/*.leases", "/var/lib/dhclient/*.lease*", "/var/lib/NetworkManager/*.lease"],
 	...["/var/lib/dhcpcd/*.lease", "/var/lib/NetworkManager/timestamps", "/var/lib/NetworkManager/seen-bssids"],
-	// logs, histories, core dumps
-	...["/var/log/journal/*", "/var/log/cloud-init*.log", "/var/log/installer"],
+	// histories, core dumps
 	...[".bash_history", ".ash_history", ".lesshst", ".viminfo", ".wget-hsts"].flatMap((name) => [
 		`/root/${name}`,
 		`/home/*/${name}`,
@@ -44,25 +48,38 @@ const REMOVED = [
 	...["/root/.python_history", "/var/lib/systemd/coredump/*", "/var/crash/*"],
 ];
 
+/** Logs that go; of all others the files stay, empty, with their owners and modes. */
+const REMOVED_LOGS = ["/var/log/journal/*", "/var/log/cloud-init*.log", "/var/log/installer", "/var/log/installer/*"];
+const OLD_LOGS = ["*.gz", "*.xz", "*.[0-9]", "*.old"];
+
+const anyOf = (test: string, patterns: readonly string[]): string =>
+	`\\( ${patterns.map((pattern) => `${test} '${pattern}'`).join(" -o ")} \\)`;
+
 /**
- * cloud-init starts anew; scripts and seeds that the user placed stay. It leaves a key file even without a key.
- * The two programs work side by side, on two processors where the machine has them.
+ * One find(1) removes everything and tells which logs the shell is to empty. Names with line breaks are emptied by a
+ * program. Whoever comes last into a folder that goes may come too late.
  */
-const clean = (buildFiles: readonly string[]): string => `set -- ${buildFiles.join(" ")} ${REMOVED.join(" ")}
-[ -L /var/lib/dbus/machine-id ] || set -- "$@" /var/lib/dbus/machine-id
-for entry in /var/lib/cloud/* /var/lib/cloud/.[!.]*; do
-	case $entry in */seed|*/scripts) ;; *) set -- "$@" "$entry" ;; esac
+const FIND = [
+	'find "$@" /tmp /var/tmp /var/log -ignore_readdir_race -xdev -depth',
+	`\\( -path /tmp -o -path /var/tmp -o -path /var/log \\) -o`,
+	`\\( ! -path '/var/log/*' -o ${anyOf("-path", REMOVED_LOGS)} -o -type f ${anyOf("-name", OLD_LOGS)} \\) -delete -o`,
+	`-type f -size +0 \\( -name '*\n*' -exec truncate -c -s 0 {} + -o -print \\)`,
+].join(" ");
+
+/** cloud-init starts anew; scripts and seeds that the user placed stay. It leaves a key file even without a key. */
+const clean = (buildFiles: readonly string[]): string => `set --
+for entry in ${[...buildFiles, ...REMOVED].join(" ")}; do
+	[ ! -e "$entry" ] && [ ! -L "$entry" ] || set -- "$@" "$entry"
 done
-[ -s /root/.ssh/authorized_keys ] || set -- "$@" /root/.ssh/authorized_keys
+[ -L /var/lib/dbus/machine-id ] || [ ! -e /var/lib/dbus/machine-id ] || set -- "$@" /var/lib/dbus/machine-id
+for entry in /var/lib/cloud/* /var/lib/cloud/.[!.]*; do
+	case $entry in */seed|*/scripts|*'*') ;; *) set -- "$@" "$entry" ;; esac
+done
+[ -s /root/.ssh/authorized_keys ] || [ ! -e /root/.ssh/authorized_keys ] || set -- "$@" /root/.ssh/authorized_keys
 for file in /etc/sysconfig/network-scripts/ifcfg-*; do
 	[ -f "$file" ] || continue
 	case $(cat "$file") in *"Created by cloud-init"*) set -- "$@" "$file" ;; esac
 done
-# most logs lie here, and a shell empties them without a program
-for log in /var/log/*; do
-	[ ! -f "$log" ] || [ -L "$log" ] || [ ! -s "$log" ] || : > "$log"
-done
-{ rm -rf "$@"${rmdir(buildFiles)}; } &
 : > /etc/machine-id
 [ ! -e /etc/hostname ] || echo localhost > /etc/hostname
 if [ -f /etc/resolv.conf ] && [ ! -L /etc/resolv.conf ]; then
@@ -70,15 +87,20 @@ if [ -f /etc/resolv.conf ] && [ ! -L /etc/resolv.conf ]; then
 		case $line in "nameserver 10.0.2.3"*) : > /etc/resolv.conf; break ;; esac
 	done < /etc/resolv.conf
 fi
-find /tmp /var/tmp /var/log -ignore_readdir_race -xdev -mindepth 1 \\( ! -path '/var/log/*' -delete -o -type f \\( \\
-	\\( -name '*.gz' -o -name '*.xz' -o -name '*.[0-9]' -o -name '*.old' \\) -delete -o -size +0 -exec truncate -c -s 0 {} + \\) \\)
-wait
-`;
+IFS='
+'
+set -f
+for log in $(${FIND}); do
+	: > "$log"
+done
+set +f
+unset IFS
+${rmdir(buildFiles)}`;
 
 /** The folders that the build's files lay in, where those were all. */
 function rmdir(files: readonly string[]): string {
 	const folders = [...new Set(files.map((file) => file.slice(0, file.lastIndexOf("/"))))];
-	return folders.length === 0 ? "" : `; rmdir ${folders.join(" ")} 2>/dev/null`;
+	return folders.map((folder) => `[ -e ${folder}/* ] 2>/dev/null || rmdir ${folder} 2>/dev/null\n`).join("");
 }
 
 /**
@@ -89,36 +111,32 @@ function rmdir(files: readonly string[]): string {
 export const REMOUNT_SCRIPT = `echo u > /proc/sysrq-trigger
 tries=0
 while :; do
+	mounts=$(cat /proc/mounts)
 	writable=
-	while read -r device point type options rest; do
-		case $device in /dev/*) ;; *) continue ;; esac
-		case ,$options, in *,rw,*) writable="$writable $point" ;; esac
-	done < /proc/mounts
-	[ -n "$writable" ] || break
+${forEachDisk(`	case $mounts in *" $point $type rw"[,\\ ]*) writable="$writable $point" ;; esac`)}	[ -n "$writable" ] || break
 	tries=$((tries + 1))
 	[ $tries -lt 1000 ] || { echo "still writable:$writable" >&2; exit 1; }
 	sleep 0.01
 done
-echo 2 > /proc/sys/vm/drop_caches
 `;
 
 /** Free blocks of ext2 to ext4 are cleared from outside, all of them (free-blocks.ts); others give back what they can. */
-const TRIM_SCRIPT = `while read -r device point type rest; do
-	case $device:$type in
-		/dev/*:ext[234]) ;;
+const TRIM_SCRIPT = `sync
+${forEachDisk(`	case $type in
+		ext[234]) ;;
 		# what was deleted is free once it is on the disk
-		/dev/*) sync; fstrim "$point" 2>/dev/null ;;
-	esac
-done < /proc/mounts
-`;
+		*) fstrim "$point" 2>/dev/null ;;
+	esac`)}`;
 
 /** Brings configuration into the guest and removes everything that is this machine's alone. */
 export function cleanScript(options: SealOptions): string {
 	return [
 		"set -u\n",
-		`(\nset -e\n${configScript(options.config)}) &\nconfig=$!\n`,
 		STOP_SCRIPT,
-		"wait $config || exit 1\n",
+		`(\nset -e\n${configScript(options.config)})\n[ $? -eq 0 ] || exit 1\n`,
+		// most of the work of the cleaning, and nothing that a service needs
+		`rm -rf ${PACKAGE_CACHES.join(" ")}\n`,
+		READ_DISKS,
 		QUIESCE_SCRIPT,
 		clean(options.buildFiles),
 		GONE_SCRIPT,
