@@ -215,7 +215,7 @@ async function runStep(
 		const run = elapsed();
 		// The layers below are in the store by now, or were not stored for a reason: a kill loses one finished step at most.
 		await commits.settled();
-		const { file, live } = await freeze(running, step.key, options, keeper);
+		const { file, live } = await freeze(running, step.key, options, keeper, run);
 		const took = { run, freeze: elapsed() - run };
 		const virtualSize = Math.max(prepared.diskSize, root.virtualSize);
 		const created = new Date().toISOString();

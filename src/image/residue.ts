@@ -17,7 +17,8 @@ interface Residue {
  * The superblocks of ext4 (fs/ext4/ext4.h of Linux): state at 0x3a (1: clean, 2: errors), features that need recovery
  * (0x60: 4) or say that orphans are present (0x64: 0x10000), first orphan at 0xe8. Files that were removed while a
  * process still held them are on the disk as orphans, which the next mount would have to clear. Our processes end with
- * the machine, so e2fsck(8) clears them: while it is read-only it may repair a mounted root, others with -f.
+ * the machine, so e2fsck(8) clears them: while it is read-only it may repair a mounted root, others with -f. A frozen
+ * one has to be remounted for that (hold.ts).
  */
 const FILE_SYSTEMS = `superblock() {
 	set -- $(od -A n -v -t u4 -j 1024 -N 236 "$1" 2>/dev/null)
@@ -28,6 +29,7 @@ ${forEachDisk(`	[ "$type" = ext4 ] || continue
 	state=unknown recovery=0 orphans=0
 	superblock "$device"
 	if [ $orphans != 0 ]; then
+		[ -z "\${frozen-}" ] || { thaw; remount; }
 		force=-f
 		[ "$point" != / ] || force=
 		e2fsck -p $force "$device" >/dev/null 2>&1

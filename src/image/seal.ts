@@ -5,6 +5,7 @@
 import type { ImageConfig } from "../plan/types.ts";
 import { configScript } from "./config-files.ts";
 import { contentsScript } from "./contents.ts";
+import { HOLD_SCRIPT } from "./hold.ts";
 import { forEachDisk, READ_DISKS } from "./mounts.ts";
 import { GONE_SCRIPT, QUIESCE_SCRIPT, STOP_SCRIPT } from "./quiesce.ts";
 import { residueScript } from "./residue.ts";
@@ -103,23 +104,6 @@ function rmdir(files: readonly string[]): string {
 	return folders.map((folder) => `[ -e ${folder}/* ] 2>/dev/null || rmdir ${folder} 2>/dev/null\n`).join("");
 }
 
-/**
- * Every file system read-only at once, through the kernel's emergency remount (sysrq "u"): nothing
- * can write after this, and ext4, XFS and btrfs leave a clean disk with nothing to replay. An orderly
- * power-off would write logs and a random seed again after the cleaning. What is checked then is read from the disk.
- */
-export const REMOUNT_SCRIPT = `echo u > /proc/sysrq-trigger
-tries=0
-while :; do
-	mounts=$(cat /proc/mounts)
-	writable=
-${forEachDisk(`	case $mounts in *" $point $type rw"[,\\ ]*) writable="$writable $point" ;; esac`)}	[ -n "$writable" ] || break
-	tries=$((tries + 1))
-	[ $tries -lt 1000 ] || { echo "still writable:$writable" >&2; exit 1; }
-	sleep 0.01
-done
-`;
-
 /** Free blocks of ext2 to ext4 are cleared from outside, all of them (free-blocks.ts); others give back what they can. */
 const TRIM_SCRIPT = `sync
 ${forEachDisk(`	case $type in
@@ -146,5 +130,5 @@ export function cleanScript(options: SealOptions): string {
 
 /** All of sealing. Prints what the image holds (see contents.ts), and what is left nevertheless (see residue.ts). */
 export function sealScript(options: SealOptions): string {
-	return `${contentsScript()}${cleanScript(options)}${REMOUNT_SCRIPT}${residueScript()}`;
+	return `${contentsScript()}${cleanScript(options)}${HOLD_SCRIPT}${residueScript()}`;
 }

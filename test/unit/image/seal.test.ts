@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { READ_DISKS } from "../../../src/image/mounts.ts";
 import { residueScript } from "../../../src/image/residue.ts";
-import { cleanScript, REMOUNT_SCRIPT, sealScript } from "../../../src/image/seal.ts";
+import { HOLD_SCRIPT, REMOUNT_SCRIPT } from "../../../src/image/hold.ts";
+import { cleanScript, sealScript } from "../../../src/image/seal.ts";
 import { BUILD_FILES } from "../../../src/machine/build-files.ts";
 import { EMPTY_CONFIG } from "../../../src/plan/types.ts";
 import { runHere, syntaxErrors } from "../guest/local-guest.ts";
@@ -50,7 +51,7 @@ async function cleanRoot(): Promise<Root> {
 
 test("all scripts are shell scripts", async () => {
 	const whole = sealScript({ config: EMPTY_CONFIG, buildFiles: BUILD_FILES });
-	for (const script of [whole, seal, REMOUNT_SCRIPT, residueScript()]) expect(await syntaxErrors(script)).toBe("");
+	for (const script of [whole, seal, HOLD_SCRIPT, residueScript()]) expect(await syntaxErrors(script)).toBe("");
 });
 
 describe("the table of residue", () => {
@@ -192,18 +193,59 @@ describe("sealing", () => {
 	});
 });
 
+describe("what keeps all file systems still", () => {
+	const calls = 'echo "${0##*/} $*" >> "${0%/*}/calls"';
+	const TYPES =
+		"/dev/vda1 / ext4 rw,relatime 0 0\ntmpfs /run tmpfs rw 0 0\n/dev/vda15 /boot/efi vfat rw,relatime 0 0\n";
+	/** @param mounts as in /proc/mounts */
+	async function hold(mounts: string, programs: Readonly<Record<string, string>> = {}) {
+		const root = await fakeRoot({ fsfreeze: calls, mount: calls, sleep: "exit 0", ...programs });
+		await root.put({ "proc/mounts": mounts, "bin/calls": "" });
+		const answer = await root.sh(`${READ_DISKS}${HOLD_SCRIPT}`);
+		const made = (await readFile(join(root.path, "bin/calls"), "utf8")).replaceAll(root.path, "");
+		const triggered = existsSync(join(root.path, "proc/sysrq-trigger"));
+		return { answer, calls: made.split("\n").slice(0, -1), triggered };
+	}
+
+	test("is freezing where there is nothing but ext4 and FAT, the last mounted first", async () => {
+		const { answer, calls: made, triggered } = await hold(TYPES);
+		expect(answer).toMatchObject({ status: 0, stderr: "" });
+		expect(made).toEqual(["mount -o remount,ro /boot/efi", "fsfreeze -f /"]);
+		expect(triggered).toBe(false);
+	});
+
+	test("takes each disk once, read-only ones not at all, and names with spaces", async () => {
+		const mounts = "/dev/vda1 / ext4 rw 0 0\n/dev/vda1 /srv ext4 rw 0 0\n/dev/loop0 /snap squashfs ro,nodev 0 0\n";
+		expect((await hold(`${mounts}/dev/vdb /my\\040data ext4 rw,noatime 0 0\n`)).calls).toEqual([
+			"fsfreeze -f /my data",
+			"fsfreeze -f /srv",
+		]);
+	});
+
+	test("is the emergency remount where another file system is, or one cannot be frozen", async () => {
+		const others = await hold("/dev/vda1 / ext4 ro 0 0\n/dev/vda2 /srv xfs rw 0 0\n");
+		expect(others).toMatchObject({ triggered: true, answer: { status: 1, stderr: "still writable: /srv\n" } });
+		const failing = `${calls}; case "$*" in *-f*/) exit 1 ;; esac`;
+		const { calls: made, triggered } = await hold(`${TYPES}/dev/vdb /srv ext4 rw 0 0\n`, { fsfreeze: failing });
+		expect(triggered).toBe(true);
+		expect(made.slice(-2)).toEqual(["fsfreeze -f /", "fsfreeze -u /srv"]);
+	});
+});
+
 describe("the remount", () => {
+	const remount = `${READ_DISKS}${REMOUNT_SCRIPT}remount\n`;
+
 	test("is over once no disk is writable", async () => {
 		const root = await cleanRoot();
 		await root.put({ "proc/mounts": "/dev/vda1 / ext4 ro,relatime 0 0\ntmpfs /run tmpfs rw 0 0\n" });
-		expect(await root.sh(`${READ_DISKS}${REMOUNT_SCRIPT}`)).toMatchObject({ status: 0, stderr: "" });
+		expect(await root.sh(remount)).toMatchObject({ status: 0, stderr: "" });
 		expect(await readFile(join(root.path, "proc/sysrq-trigger"), "utf8")).toBe("u\n");
 	});
 
 	test("says what is still writable", async () => {
 		const root = await fakeRoot({ sleep: "exit 0" });
 		await root.put({ "proc/mounts": "/dev/vda1 / ext4 ro,relatime 0 0\n/dev/vda15 /boot/efi vfat rw,relatime 0 0\n" });
-		const answer = await root.sh(`${READ_DISKS}${REMOUNT_SCRIPT}`);
+		const answer = await root.sh(remount);
 		expect(answer).toMatchObject({ status: 1, stderr: "still writable: /boot/efi\n" });
 	});
 });
