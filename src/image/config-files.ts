@@ -10,15 +10,14 @@ const MANAGER = "/etc/systemd/system.conf.d/50-nodebuild-env.conf";
 const BEGIN = "# begin: ENV of the Nodefile";
 const END = "# end: ENV of the Nodefile";
 
-/** A heredoc that writes or appends `content` as it is; no line of it can end the heredoc. */
-function heredoc(redirection: ">" | ">>", path: string, content: string): string {
-	let end = "NODEBUILD_END";
-	while (content.includes(end)) end += "_";
-	return `cat ${redirection} ${path} <<'${end}'\n${content}${content.endsWith("\n") ? "" : "\n"}${end}\n`;
+/** Shell that writes or appends `content` as it is, with no program but the shell. */
+function print(redirection: ">" | ">>", path: string, content: string): string {
+	return `printf %s ${shellQuote(content.endsWith("\n") ? content : `${content}\n`)} ${redirection} ${path}\n`;
 }
 
 function writeFile(path: string, content: string): string {
-	return `mkdir -p ${path.slice(0, path.lastIndexOf("/"))}\n${heredoc(">", path, content)}`;
+	const folder = path.slice(0, path.lastIndexOf("/"));
+	return `[ -d ${folder} ] || mkdir -p ${folder}\n${print(">", path, content)}`;
 }
 
 function shellQuote(text: string): string {
@@ -80,8 +79,9 @@ function environmentFiles(variables: ImageConfig["env"]): string[] {
 		.map(([name, value]) => `export ${name}=${shellQuote(value)}`);
 	const manager = variables.map(([name, value]) => `DefaultEnvironment=${quoteWord(`${name}=${value}`)}`);
 	return [
-		`[ -z "$(tail -c 1 /etc/environment 2>/dev/null)" ] || echo >> /etc/environment\n`,
-		heredoc(">>", "/etc/environment", block),
+		"line=\nif [ -f /etc/environment ]; then while read -r line; do line=; done < /etc/environment; fi\n",
+		'[ -z "$line" ] || echo >> /etc/environment\n',
+		print(">>", "/etc/environment", block),
 		writeFile(PROFILE, `${shell.join("\n")}\n`),
 		writeFile(MANAGER, `[Manager]\n${manager.join("\n")}\n`),
 	];

@@ -2,9 +2,10 @@
  * What files left behind: blocks that a file system no longer uses keep what was in them until something else is written
  * there. fstrim(8) gives back only what fills a whole cluster of the disk's file, so a key that was deleted would still be
  * in the image. Here every free block that is not zeros is made zeros, on the disk of a machine whose file systems are
- * read-only and clean. ext2, ext3 and ext4; the layout is that of Linux' Documentation/filesystems/ext4.
+ * read-only and clean: FAT (fat.ts) and ext2, ext3 and ext4, whose layout is that of Linux' Documentation/filesystems/ext4.
  */
 import type { BlockDevice, Extent } from "../layers/block-device.ts";
+import { freeOfFat } from "./fat.ts";
 
 const SECTOR = 512;
 const EXT_MAGIC = 0xef53;
@@ -52,12 +53,21 @@ async function volumes(disk: BlockDevice): Promise<readonly number[]> {
 	return head.readUInt16LE(510) === 0xaa55 && partitions.length > 0 ? partitions : [0];
 }
 
-/** Undefined: none of ours, or one that is not as it should be; it is left as it is. */
-async function fileSystemAt(disk: BlockDevice, offset: number): Promise<FileSystem | undefined> {
-	if (offset + 2048 > disk.size) return undefined;
+/** What else begins there, or an ext file system's own superblock, which may be an unsound one. */
+type Found = "other" | "ext" | "none";
+
+/** The first bytes of a volume tell what it is; `block` is where a superblock of ext2 to ext4 lies. */
+async function lookAt(disk: BlockDevice, offset: number): Promise<{ readonly found: Found; readonly block: Buffer }> {
 	const begin = await disk.read(offset, Math.min(0x10048, disk.size - offset));
-	if (OTHERS.some(([at, magic]) => begin.toString("latin1", at, at + magic.length) === magic)) return undefined;
 	const block = begin.subarray(1024, 2048);
+	if (OTHERS.some(([at, magic]) => begin.toString("latin1", at, at + magic.length) === magic))
+		return { found: "other", block };
+	return { found: block.readUInt16LE(0x38) === EXT_MAGIC ? "ext" : "none", block };
+}
+
+/** Undefined: one that is not as it should be; it is left as it is. */
+function extOf(block: Buffer, offset: number): FileSystem | undefined {
+	if ((block.readUInt16LE(0x3a) & 3) !== STATE_CLEAN) return undefined;
 	const incompat = block.readUInt32LE(0x60);
 	if (block.readUInt16LE(0x38) !== EXT_MAGIC || (block.readUInt16LE(0x3a) & 3) !== STATE_CLEAN) return undefined;
 	if ((incompat & (INCOMPAT.recover | INCOMPAT.journalDevice | INCOMPAT.metaBg)) !== 0) return undefined;
@@ -140,19 +150,29 @@ export function* overlap(ranges: readonly Extent[], extents: readonly Extent[]):
 	}
 }
 
+/** What is free in the volume at `offset`, and the volume's length; undefined where that is not known. */
+async function freeIn(
+	disk: BlockDevice,
+	offset: number,
+): Promise<{ readonly free: readonly Extent[]; readonly length: number } | undefined> {
+	if (offset + 2048 > disk.size) return undefined;
+	const { found, block } = await lookAt(disk, offset);
+	if (found === "none") return await freeOfFat(disk, offset);
+	const system = found === "ext" ? extOf(block, offset) : undefined;
+	if (system === undefined) return undefined;
+	const free: Extent[] = [];
+	for await (const extent of freeExtents(disk, system)) free.push(extent);
+	return { free, length: system.blocks * system.blockSize };
+}
+
 /** Make all free blocks zeros. Resolves with the bytes that were not. */
 export async function clearFreeBlocks(disk: BlockDevice): Promise<number> {
 	let cleared = 0;
 	for (const offset of await volumes(disk)) {
-		const system = await fileSystemAt(disk, offset);
-		if (system === undefined) continue;
-		const free: Extent[] = [];
-		for await (const extent of freeExtents(disk, system)) free.push(extent);
-		const written = await disk.written({
-			offset,
-			length: Math.min(system.blocks * system.blockSize, disk.size - offset),
-		});
-		for (const part of overlap(free, written)) {
+		const volume = await freeIn(disk, offset);
+		if (volume === undefined) continue;
+		const written = await disk.written({ offset, length: Math.min(volume.length, disk.size - offset) });
+		for (const part of overlap(volume.free, written)) {
 			await disk.clear(part);
 			cleared += part.length;
 		}

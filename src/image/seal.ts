@@ -104,10 +104,10 @@ function rmdir(files: readonly string[]): string {
 	return folders.map((folder) => `[ -e ${folder}/* ] 2>/dev/null || rmdir ${folder} 2>/dev/null\n`).join("");
 }
 
-/** Free blocks of ext2 to ext4 are cleared from outside, all of them (free-blocks.ts); others give back what they can. */
+/** Free blocks of ext2 to ext4 and FAT are cleared from outside (free-blocks.ts); others give back what they can. */
 const TRIM_SCRIPT = `sync
 ${forEachDisk(`	case $type in
-		ext[234]) ;;
+		ext[234]|vfat) ;;
 		# what was deleted is free once it is on the disk
 		*) fstrim "$point" 2>/dev/null ;;
 	esac`)}`;

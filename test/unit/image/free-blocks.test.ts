@@ -149,3 +149,57 @@ describe("blocks that no file has any more", () => {
 		]).toEqual([extent(5, 5), extent(20, 5), extent(28, 2), extent(45, 5)]);
 	});
 });
+
+/** A FAT volume with a file that stays, and one that was there and is gone. @param options of mformat(1) */
+async function fatWith(name: string, size: number, ...options: string[]) {
+	const path = join(folder, name);
+	run("truncate", "-s", String(size), path);
+	run("mformat", "-i", path, ...options, "::");
+	const [kept, gone] = [randomBytes(100_000), randomBytes(100_000)];
+	await writeFile(join(folder, "kept"), kept);
+	await writeFile(join(folder, "gone"), gone);
+	run("mcopy", "-i", path, join(folder, "gone"), "::/gone");
+	run("mcopy", "-i", path, join(folder, "kept"), "::/kept");
+	run("mdel", "-i", path, "::/gone");
+	return { path, kept, gone };
+}
+
+describe("clusters that no file of an EFI system partition has any more", () => {
+	const KINDS = [
+		["FAT12", 1_440 << 10, ["-f", "1440"]],
+		["FAT16", 32 << 20, []],
+		["FAT32", 64 << 20, ["-F", "-c", "1"]],
+	] as const;
+
+	test.each(KINDS)("are zeros afterwards, and those that are used as before: %s", async (name, size, options) => {
+		const { path, kept, gone } = await fatWith(name, size, ...options);
+		expect((await content(path)).includes(gone.subarray(0, 512))).toBe(true);
+		expect(await withFile(path, clearFreeBlocks)).toBeGreaterThan(gone.length);
+		const after = await content(path);
+		for (let at = 0; at + 64 <= gone.length; at += 512) expect(after.includes(gone.subarray(at, at + 64))).toBe(false);
+		run("mcopy", "-o", "-i", path, "::/kept", join(folder, "dumped"));
+		expect((await content(join(folder, "dumped"))).equals(kept)).toBe(true);
+	});
+
+	test.each([
+		["was not unmounted", 0x25, 1],
+		["has no signature", 510, 0],
+		["has clusters of no size", 13, 0],
+		["says that it is of another kind", 0x3a, 0x32],
+	])("stay in a volume that %s", async (_why, at, value) => {
+		const { path } = await fatWith("unsound", 32 << 20);
+		const before = await content(path);
+		before.writeUInt8(value, at);
+		await writeFile(path, before);
+		expect(await withFile(path, clearFreeBlocks)).toBe(0);
+		expect((await content(path)).equals(before)).toBe(true);
+	});
+
+	test("stay in a volume whose two tables differ", async () => {
+		const { path } = await fatWith("differing", 32 << 20);
+		const before = await content(path);
+		before.writeUInt8(before.readUInt8(512 * before.readUInt16LE(14) + 9) ^ 1, 512 * before.readUInt16LE(14) + 9);
+		await writeFile(path, before);
+		expect(await withFile(path, clearFreeBlocks)).toBe(0);
+	});
+});
