@@ -29,6 +29,9 @@ const flag = z.union([z.boolean(), z.string(), z.null()]).transform((value, cont
 
 const nullableText = text.transform((value) => (/^(null|none)$/i.test(value) ? "" : value));
 
+/** Messages end in logs. */
+const withoutLogin = (item: string): string => item.replace(/:\/\/[^/?#]*@/, "://...@");
+
 function eachOf(separator: RegExp | string, pattern: RegExp, expected: string) {
 	return text.transform((value, context) => {
 		const items = value
@@ -36,7 +39,8 @@ function eachOf(separator: RegExp | string, pattern: RegExp, expected: string) {
 			.map((item) => item.trim())
 			.filter((item) => item !== "");
 		for (const item of items)
-			if (!pattern.test(item)) context.addIssue({ code: "custom", message: `expected ${expected}, got "${item}"` });
+			if (!pattern.test(item))
+				context.addIssue({ code: "custom", message: `expected ${expected}, got "${withoutLogin(item)}"` });
 		return items;
 	});
 }
@@ -58,7 +62,25 @@ const packages = eachOf(/\s+/, /^[a-zA-Z0-9][a-zA-Z0-9+._:~=@*/-]*$/, "names of 
 	list.join(" "),
 );
 const paths = eachOf(/\s+/, /^\/\S+$/, "absolute paths");
-const addresses = eachOf(",", /^https?:\/\/\S+$/, "http:// or https:// addresses").transform((list) => list.join(","));
+/** A password in an address would be in the image's record, in the log, and in arguments. */
+const ADDRESS = /^https?:\/\/(?![^/?#]*@)\S+$/;
+const withoutPassword = "http:// or https:// addresses without user and password (these are the secret download)";
+const archives = eachOf(",", ADDRESS, withoutPassword).transform((list) => list.join(","));
+/** With a file's name before any query. */
+const programs = eachOf(
+	",",
+	/^https?:\/\/(?![^/?#]*@)[^\s/?#]+\/(?:[^\s?#]*\/)?[\w+~][\w.+~-]*(?:[?#]\S*)?$/,
+	`${withoutPassword} that end in a file's name before any query`,
+).transform((list, context) => {
+	const names = list.map(programName);
+	const twice = names.find((name, index) => names.indexOf(name) !== index);
+	if (twice !== undefined)
+		context.addIssue({ code: "custom", message: `expected programs of different names, got two named "${twice}"` });
+	return list.join(",");
+});
+
+/** As finish.sh names it. */
+const programName = (address: string): string => address.replace(/[?#].*/, "").replace(/.*\//, "");
 const IMAGE = /^[a-z0-9]+(?:[._:/-][a-z0-9_.-]+)*(?::[\w][\w.-]*)?(?:@sha256:[0-9a-f]{64})?$/;
 const images = eachOf(",", IMAGE, "image references such as registry.example.org/app:1.2").transform((list) =>
 	list.join(","),
@@ -107,11 +129,11 @@ export const VARIABLES = {
 	containerd_config_file: path,
 	load_additional_components: flag,
 	additional_url_images: flag,
-	additional_url_images_list: addresses,
+	additional_url_images_list: archives,
 	additional_registry_images: flag,
 	additional_registry_images_list: images,
 	additional_executables: flag,
-	additional_executables_list: addresses,
+	additional_executables_list: programs,
 	additional_executables_destination_path: path,
 	KUBERNETES_VERSION: text,
 	KUBELET_VERSION: text,
