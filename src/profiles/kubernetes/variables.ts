@@ -11,21 +11,31 @@ function unquote(text: string): string {
 	return inner ?? text;
 }
 
+/** For messages; what JSON has may be long. */
+function shown(value: unknown): string {
+	const json = JSON.stringify(value) ?? String(value);
+	return json.length > 80 ? `${json.slice(0, 80)}...` : json;
+}
+
+const insteadOf = (expected: string) => ({
+	error: ({ input }: { readonly input?: unknown }) => `expected ${expected}, got ${shown(input)}`,
+});
+
 const text = z
-	.union([z.string(), z.number(), z.boolean()])
-	.nullable()
+	.union([z.string(), z.number(), z.boolean(), z.null()], insteadOf("a text"))
 	.transform((value) => (value === null ? "" : unquote(String(value)).trim()));
 
-const flag = z.union([z.boolean(), z.string(), z.null()]).transform((value, context) => {
-	if (typeof value === "boolean") return value;
-	const word = unquote(value ?? "")
-		.trim()
-		.toLowerCase();
-	if (["true", "yes", "on", "1"].includes(word)) return true;
-	if (["false", "no", "off", "0", "", "none", "null"].includes(word)) return false;
-	context.addIssue({ code: "custom", message: `expected true or false, got "${value}"` });
-	return z.NEVER;
-});
+const flag = z
+	.union([z.boolean(), z.string(), z.number(), z.null()], insteadOf("true or false"))
+	.transform((value, context) => {
+		const word = unquote(String(value ?? ""))
+			.trim()
+			.toLowerCase();
+		if (["true", "yes", "on", "1"].includes(word)) return true;
+		if (["false", "no", "off", "0", "", "none", "null"].includes(word)) return false;
+		context.addIssue({ code: "custom", message: `expected true or false, got ${shown(value)}` });
+		return z.NEVER;
+	});
 
 const nullableText = text.transform((value) => (/^(null|none)$/i.test(value) ? "" : value));
 
@@ -53,7 +63,11 @@ const roles = eachOf(/\s+/, /^(\/\S*|\w[\w.-]*)$/, "names or absolute paths of A
 	list.join(" "),
 );
 /** Quotes around all of it are dropped, those around a value are not. */
-const extraVars = z.union([z.record(z.string(), z.unknown()), z.string(), z.null()]).transform((value) => {
+const anyVars = z.union(
+	[z.record(z.string(), z.unknown()), z.string(), z.null()],
+	insteadOf("a text or an object of variables"),
+);
+const extraVars = anyVars.transform((value) => {
 	if (typeof value === "object") return value === null ? "" : JSON.stringify(value);
 	const [, quote = "", inner] = /^\s*(["'])(.*)\1\s*$/s.exec(value) ?? [];
 	return (inner === undefined || inner.includes(quote) ? value : inner).trim();
@@ -61,7 +75,14 @@ const extraVars = z.union([z.record(z.string(), z.unknown()), z.string(), z.null
 const packages = eachOf(/\s+/, /^[a-zA-Z0-9][a-zA-Z0-9+._:~=@*/-]*$/, "names of packages").transform((list) =>
 	list.join(" "),
 );
-const paths = eachOf(/\s+/, /^\/\S+$/, "absolute paths");
+/** Each is a file of its own name in one folder of the machine. */
+const paths = eachOf(/\s+/, /^\/\S+$/, "absolute paths").transform((list, context) => {
+	const nameOf = (path: string): string => path.replace(/.*\//, "");
+	const twice = list.filter((path) => list.filter((other) => nameOf(other) === nameOf(path)).length > 1);
+	if (twice.length > 0)
+		context.addIssue({ code: "custom", message: `expected files of different names, got ${twice.join(" and ")}` });
+	return list;
+});
 /** A password in an address would be in the image's record, in the log, and in arguments. */
 const ADDRESS = /^https?:\/\/(?![^/?#]*@)\S+$/;
 const withoutPassword = "http:// or https:// addresses without user and password (these are the secret download)";

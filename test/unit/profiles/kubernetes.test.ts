@@ -251,6 +251,13 @@ describe("values", () => {
 	test("of additional lists count with their switches only", () => {
 		const lists = {
 			KUBERNETES_VERSION: "1.34.2",
+		["disable_public_repos", [true], /expected true or false, got \[true\]/],
+		["disable_public_repos", 2, /expected true or false, got 2/],
+		["extra_debs", ["a", "b"], /expected a text, got \["a","b"\]/],
+		["KUBERNETES_VERSION", { a: 1 }, /expected a text, got \{"a":1\}/],
+		["CNI", ["cilium"], /expected a text, got \["cilium"\]/],
+		["ansible_user_vars", ["a"], /expected a text or an object of variables, got \["a"\]/],
+		["extra_repos", "/a/x.list /b/y.list /c/x.list", /files of different names, got \/a\/x\.list and \/c\/x\.list/],
 			additional_registry_images: true,
 			additional_registry_images_list: "registry.example.org/a:1,registry.example.org/b:2",
 			additional_executables: "false",
@@ -277,6 +284,11 @@ describe("images and programs", () => {
 				"registry.example.org/k8s/autoscaling/cluster-autoscaler:v1.34.0",
 			]),
 		);
+	test("of switches may be numbers", () => {
+		expect(resolve({ disable_public_repos: 1, extra_repos: "/a.list" }).buildArgs.disable_public_repos).toBe("true");
+		expect(resolve({ disable_public_repos: 0 }).buildArgs.disable_public_repos).toBe("false");
+	});
+
 		const autoscaler = { AUTOSCALER_REGISTRY: "registry.example.org/autoscaler", AUTOSCALER_VERSION: "v9" };
 		expect(images(autoscaler)).toContain("registry.example.org/autoscaler:v9");
 		expect(worker({ kubernetes_container_registry: "registry.example.org/k8s" })).toMatchObject({
