@@ -40,31 +40,57 @@ docker_repository() {
 
 # newest NAME PATTERN: the newest version of a package that a pattern such as 1.34.2-* means.
 newest() {
-	pattern=$2
-	case $pattern in
-		*\**) ;;
-		*-*) ;;
-		*) pattern="$pattern*" ;;
-	esac
 	versions=$(apt-cache madison "$1" | awk -F' *[|] *' '{print $2}' | sort -V -r)
 	for version in $versions; do
-		# shellcheck disable=SC2254 # it is a pattern
+		# shellcheck disable=SC2254 # it is a pattern; without a revision it is of any, but 1.34.2 is not 1.34.20
 		case $version in
-			$pattern) echo "$version" && return 0 ;;
+			$2 | $2[!0-9.]*) echo "$version" && return 0 ;;
 		esac
 	done
-	fail "the repositories have no $1 $pattern; they have: $(echo "$versions" | tr '\n' ' ')"
+	fail "the repositories have no $1 $2; they have: $(echo "$versions" | tr '\n' ' ')"
 }
 
 # with PACKAGE_VERSION RELEASE: the version of a package that is of another patch release than kubeadm.
 with() { [ "$2" = "$KUBERNETES_VERSION" ] && echo "$1" || echo "$2-*"; }
 
+# of_each_series ADDRESS: it, and upstream's of the other series that kubelet or kubectl is of. One key signs them all.
+of_each_series() {
+	echo "$1"
+	case $1 in
+		https://pkgs.k8s.io/*)
+			for series in ${kubernetes_other_series:-}; do echo "$1" | sed "s|/$kubernetes_series/|/$series/|"; done
+			;;
+	esac
+}
+
+# An address alone is a folder with packages; else a suite and components follow it.
+sources() {
+	of_each_series "$1" | while read -r address words; do
+		echo "deb [signed-by=/etc/apt/keyrings/kubernetes.gpg] $address ${words:-/}"
+	done
+}
+
+repos() {
+	id=kubernetes
+	of_each_series "$1" | while read -r address; do
+		[ "$address" = "$1" ] || id=kubernetes-$(echo "$address" | sed 's|.*/\(v[0-9.]*\)/.*|\1|')
+		cat <<-END
+			[$id]
+			name=Kubernetes
+			baseurl=$address
+			enabled=1
+			gpgcheck=1
+			gpgkey=$kubernetes_rpm_gpg_key
+			exclude=kubelet kubeadm kubectl cri-tools kubernetes-cni
+		END
+	done
+}
+
 kubernetes_debian() {
 	if [ "${disable_public_repos:-false}" != true ] && [ -n "${kubernetes_deb_repo:-}" ] && [ -n "$kubernetes_deb_gpg_key" ]; then
 		mkdir -p /etc/apt/keyrings
 		curl -fsSL --retry 3 "$kubernetes_deb_gpg_key" | gpg --dearmor --yes -o /etc/apt/keyrings/kubernetes.gpg
-		echo "deb [signed-by=/etc/apt/keyrings/kubernetes.gpg] $kubernetes_deb_repo /" \
-			>/etc/apt/sources.list.d/kubernetes.list
+		sources "$kubernetes_deb_repo" >/etc/apt/sources.list.d/kubernetes.list
 	fi
 	# Which versions there are is asked anew, whatever an earlier step has fetched.
 	rm -f "$APT_LISTS"
@@ -78,20 +104,12 @@ kubernetes_debian() {
 
 kubernetes_rhel() {
 	if [ "${disable_public_repos:-false}" != true ] && [ -n "${kubernetes_rpm_repo:-}" ]; then
-		cat >/etc/yum.repos.d/kubernetes.repo <<-END
-			[kubernetes]
-			name=Kubernetes
-			baseurl=$kubernetes_rpm_repo
-			enabled=1
-			gpgcheck=1
-			gpgkey=$kubernetes_rpm_gpg_key
-			exclude=kubelet kubeadm kubectl cri-tools kubernetes-cni
-		END
+		repos "$kubernetes_rpm_repo" >/etc/yum.repos.d/kubernetes.repo
 	fi
 	kubelet=$(with "$kubernetes_rpm_version" "${KUBELET_VERSION:-$KUBERNETES_VERSION}")
 	kubectl=$(with "$kubernetes_rpm_version" "${KUBECTL_VERSION:-$KUBERNETES_VERSION}")
-	# dnf 5 has no --disableexcludes.
-	dnf_ --setopt=disable_excludes=kubernetes install "kubeadm-$kubernetes_rpm_version" "kubelet-$kubelet" \
+	# What we or others have excluded so that no update takes it. dnf 5 has no --disableexcludes, and "*" for dnf 4's "all".
+	dnf_ --setopt='disable_excludes=all,*' install "kubeadm-$kubernetes_rpm_version" "kubelet-$kubelet" \
 		"kubectl-$kubectl" cri-tools kubernetes-cni
 }
 

@@ -4,6 +4,7 @@ import { nearest } from "../../nodefile/suggest.ts";
 import type { Profile, ProfileInput, ProfileResult } from "../types.ts";
 import { additionalOf, choiceOf, cniOf, componentsOf, labelsOf, releaseOf, versionsOf } from "./derive.ts";
 import { readExtraVars } from "./extra-vars.ts";
+import { goneRepositories } from "./repositories.ts";
 import { CONTROL_PLANE_IMAGES, imagesOf, ROLE, ROLES, type Role } from "./roles.ts";
 import { readValues } from "./values.ts";
 import { type Values, VARIABLE_NAMES } from "./variables.ts";
@@ -21,16 +22,16 @@ function resolve({ settings, given }: ProfileInput): ProfileResult {
 	const role = roleOf(settings);
 	const { values, warnings } = readValues(given);
 	const release = releaseOf(values);
-	const { kubelet, kubectl } = componentsOf(values, release);
+	const components = componentsOf(values, release);
 	const cni = cniOf(values, release);
 	const additional = additionalOf(values);
 	const images = role === undefined || values.PREPULL === false ? [] : imagesOf(role, choiceOf(values, release, cni));
 	return {
 		buildArgs: {
 			...textsOf(values),
-			...versionsOf(values, release),
-			KUBELET_VERSION: kubelet.version,
-			KUBECTL_VERSION: kubectl.version,
+			...versionsOf(values, components),
+			KUBELET_VERSION: components.kubelet.version,
+			KUBECTL_VERSION: components.kubectl.version,
 			CNI: cni.plugin,
 			CNI_VERSION: cni.version,
 			prepull: String(values.PREPULL !== false),
@@ -106,6 +107,7 @@ function unusual(values: Values, release: Release): readonly string[] {
 					`Kubernetes ${release.version} is newer than ${newest}, the newest of its series that this version of nodebuild knows`,
 				]
 			: []),
+		...goneRepositories(values),
 		...(values.disable_public_repos === true && (values.extra_repos ?? []).length === 0
 			? ["disable_public_repos leaves the machine no repository: name some with extra_repos"]
 			: []),

@@ -112,6 +112,29 @@ const repository = matching(
 );
 const proxy = matching(/^(https?|socks5h?):\/\/\S+$/, "an address such as http://proxy.example.org:3128");
 const address = matching(/^(https?:\/\/|file:\/)\S+$/, "an http:// or https:// address");
+
+/** As image-builder's files of all years have it: an address, or an address, a suite and components, after "deb" or not. */
+const debRepository = nullableText.transform((value, context) => {
+	const [first = "", suite = "", ...components] = value.replace(/^deb\s+/, "").split(/\s+/);
+	const isWord = (word: string) => /^[\w./~+-]+$/.test(word);
+	if (
+		value === "" ||
+		(/^(https?:\/\/|file:\/)[^\s"]+$/.test(first) && [suite, ...components].every((w) => w === "" || isWord(w)))
+	) {
+		// A suite that ends in a slash is a folder, and has no components.
+		if (suite === "" || suite === "/") return first;
+		return [first, suite, ...(components.length > 0 || suite.endsWith("/") ? components : ["main"])].join(" ");
+	}
+	context.addIssue({
+		code: "custom",
+		message: `expected an address, or an address, a suite and components, without options, got "${value}"`,
+	});
+	return z.NEVER;
+});
+/** Several, for each generation of keys. */
+const keys = eachOf(/[\s,]+/, /^(https?:\/\/|file:\/)\S+$/, "http:// or https:// addresses").transform((list) =>
+	list.join(" "),
+);
 const path = matching(/^\/\S*$/, "an absolute path");
 const base64 = matching(/^[A-Za-z0-9+/\s]*={0,2}$/, "base64");
 const tag = matching(/^[\w][\w.-]*$/, "a version");
@@ -138,10 +161,10 @@ export const VARIABLES = {
 	kubernetes_deb_version: text,
 	kubernetes_rpm_version: text,
 	kubernetes_container_registry: repository,
-	kubernetes_deb_repo: address,
+	kubernetes_deb_repo: debRepository,
 	kubernetes_deb_gpg_key: address,
 	kubernetes_rpm_repo: address,
-	kubernetes_rpm_gpg_key: address,
+	kubernetes_rpm_gpg_key: keys,
 	kubernetes_enable_kubelet: flag,
 	containerd_version: tag,
 	pause_image: matching(IMAGE, "an image reference"),

@@ -93,6 +93,39 @@ describe("packages of Kubernetes", () => {
 		expect(call("node.sh", "newest kubeadm 1.34.2-1.1").stdout).toBe("1.34.2-1.1");
 	});
 
+	test("of a version without a revision are of no version that begins with it", async () => {
+		const versions = "1.34.20-1.1 1.34.2-1.1 1.7.24~ds1-1 1.7.2~ds1-6 1.7.2.1-1";
+		const { call } = await setup(DEBIAN, {
+			"apt-cache": `for v in ${versions}; do echo " x | $v | http://x"; done`,
+		});
+		const newest = (pattern: string) => call("node.sh", `newest x '${pattern}'`);
+		expect(newest("1.34.2").stdout).toBe("1.34.2-1.1");
+		expect(newest("1.34.2-*").stdout).toBe("1.34.2-1.1");
+		expect(newest("1.34.20").stdout).toBe("1.34.20-1.1");
+		expect(newest("1.7.2").stdout).toBe("1.7.2~ds1-6");
+		expect(newest("1.7.24").stdout).toBe("1.7.24~ds1-1");
+		expect(newest("1.34.2-1").status).toBe(1);
+	});
+
+	test.each([
+		[
+			"https://pkgs.k8s.io/core:/stable:/v1.34/deb/",
+			[
+				"https://pkgs.k8s.io/core:/stable:/v1.34/deb/ /",
+				"https://pkgs.k8s.io/core:/stable:/v1.32/deb/ /",
+				"https://pkgs.k8s.io/core:/stable:/v1.33/deb/ /",
+			],
+		],
+		["https://a.org/v1.34/deb/", ["https://a.org/v1.34/deb/ /"]],
+		["https://a.org/ kubernetes-xenial main", ["https://a.org/ kubernetes-xenial main"]],
+	])("come from %s and, of other series, from upstream's repositories of these", async (repository, lines) => {
+		const { call } = await setup(DEBIAN);
+		const series = { kubernetes_series: "v1.34", kubernetes_other_series: "v1.32 v1.33" };
+		expect(call("node.sh", `sources '${repository}'`, series).stdout.split("\n")).toEqual(
+			lines.map((line) => `deb [signed-by=/etc/apt/keyrings/kubernetes.gpg] ${line}`),
+		);
+	});
+
 	test("that the repository has not are refused with those it has", async () => {
 		const { call } = await setup(DEBIAN, { "apt-cache": madison });
 		const refused = call("node.sh", "newest kubeadm '1.33.1-*'");

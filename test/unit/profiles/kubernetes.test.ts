@@ -86,6 +86,13 @@ describe("KUBERNETES_VERSION", () => {
 		["latest", /such as 1\.33\.\d+, got "latest"/, /known: 1\.35/],
 		["1.99.1", /known series, got 1\.99\.1/, /known: 1\.35 .*1\.20/],
 		["2.34.1", /known series, got 2\.34\.1/, /did you mean 1\.34/],
+		["2.0.0", /known series, got 2\.0\.0/, /^known: 1\.35/],
+		["1.19.3", /known series, got 1\.19\.3/, /^1\.20 is the oldest; known: 1\.35/],
+		["1.99.1", /known series, got 1\.99\.1/, /^1\.35 is the newest that this version of nodebuild knows; known/],
+		["1.34.2-1.1", /the version of a package, 1\.34\.2-1\.1/, /^KUBERNETES_VERSION=1\.34\.2; .*kubernetes_deb_version/],
+		["1.20.2-00", /the version of a package, 1\.20\.2-00/, /^KUBERNETES_VERSION=1\.20\.2; /],
+		["v1.34.2-rc.1", /a release, got the pre-release v1\.34\.2-rc\.1/, /releases: take 1\.34\.2/],
+		["1.34.2+k3s1", /an upstream release, got 1\.34\.2\+k3s1/, /^take 1\.34\.2: /],
 	])("%s is refused, and what exists is said", (version, message, hint) => {
 		const refused = refusal(() => resolve({ KUBERNETES_VERSION: version }));
 		expect(refused.message).toMatch(message);
@@ -121,6 +128,7 @@ describe("KUBERNETES_VERSION", () => {
 		["1.34.2", "1.34.2"],
 		["1.34.0-rc.1-1.1", "1.34.0-rc.1"],
 		["1.34", undefined],
+		["1.34.2*", undefined],
 	])("the package version %s is of %s", (text, version) => {
 		expect(packageRelease(text)).toBe(version);
 	});
@@ -150,6 +158,33 @@ describe("what goes together", () => {
 		["1.34.2", "1.34.2", "1.32.0", /kubectl to be within one minor version/],
 	])("not kubeadm %s, kubelet %s, kubectl %s", (kubeadm, kubelet, kubectl, message) => {
 		expect(refusal(skew(kubeadm, kubelet, kubectl)).message).toMatch(message);
+	});
+
+	test("a kubelet and kubectl of another series come from upstream's repository of that one", () => {
+		const other = (values: Values) =>
+			resolve({ KUBERNETES_VERSION: "1.34.2", ...values }).buildArgs.kubernetes_other_series;
+		expect(other({})).toBe("");
+		expect(other({ KUBELET_VERSION: "1.34.1" })).toBe("");
+		expect(other({ KUBELET_VERSION: "1.32.1" })).toBe("v1.32");
+		expect(other({ KUBELET_VERSION: "1.32.1", KUBECTL_VERSION: "1.33.0" })).toBe("v1.32 v1.33");
+		expect(other({ KUBELET_VERSION: "1.33.1", KUBECTL_VERSION: "1.33.0" })).toBe("v1.33");
+		const own = { kubernetes_deb_repo: "https://a.org/deb/", kubernetes_rpm_repo: "https://a.org/rpm/" };
+		expect(other({ KUBELET_VERSION: "1.32.1", ...own })).toBe("");
+	});
+
+	test("a kubelet that upstream has no repository of has to have one that is named", () => {
+		const versions = { KUBERNETES_VERSION: "1.25.16", KUBELET_VERSION: "1.23.17" };
+		expect(refusal(() => resolve(versions))).toEqual({
+			message: "expected KUBELET_VERSION to be of a series that pkgs.k8s.io has, 1.24 or newer, got 1.23.17",
+			hint: "name a repository that has it with extra_repos, or with kubernetes_deb_repo or kubernetes_rpm_repo",
+		});
+		const args = (more: Values) => resolve({ ...versions, ...more }).buildArgs;
+		expect(args({ extra_repos: "/etc/own.list" }).KUBELET_VERSION).toBe("1.23.17");
+		expect(args({ kubernetes_deb_repo: "https://a.org/deb/" }).kubernetes_other_series).toBe("");
+		expect(
+			refusal(() => resolve({ KUBERNETES_VERSION: "1.24.17", KUBELET_VERSION: "1.24.17", KUBECTL_VERSION: "1.23.17" }))
+				.message,
+		).toMatch(/expected KUBECTL_VERSION/);
 	});
 
 	test("a plugin and a containerd outside their ranges are refused with the range", () => {
@@ -216,6 +251,13 @@ describe("values", () => {
 
 	test.each([
 		["disable_public_repos", "maybe", /true or false, got "maybe"/],
+		["disable_public_repos", [true], /expected true or false, got \[true\]/],
+		["disable_public_repos", 2, /expected true or false, got 2/],
+		["extra_debs", ["a", "b"], /expected a text, got \["a","b"\]/],
+		["KUBERNETES_VERSION", { a: 1 }, /expected a text, got \{"a":1\}/],
+		["CNI", ["cilium"], /expected a text, got \["cilium"\]/],
+		["ansible_user_vars", ["a"], /expected a text or an object of variables, got \["a"\]/],
+		["extra_repos", "/a/x.list /b/y.list /c/x.list", /files of different names, got \/a\/x\.list and \/c\/x\.list/],
 		["extra_repos", "relative.list", /absolute paths, got "relative\.list"/],
 		["additional_url_images_list", "ftp://x/y.tar", /http:\/\/ or https:\/\/ addresses/],
 		[
@@ -242,6 +284,11 @@ describe("values", () => {
 		expect(refused.message).toContain(`${name} (the file vars.json)`);
 	});
 
+	test("of switches may be numbers", () => {
+		expect(resolve({ disable_public_repos: 1, extra_repos: "/a.list" }).buildArgs.disable_public_repos).toBe("true");
+		expect(resolve({ disable_public_repos: 0 }).buildArgs.disable_public_repos).toBe("false");
+	});
+
 	test("with unknown names are left alone, but for those that are nearly known", () => {
 		expect(resolve({ build_name: "x", iso_checksum: "y", extra_dbes: "z" }).warnings).toEqual([
 			"the file vars.json has the unknown variable extra_dbes (did you mean extra_debs?)",
@@ -251,13 +298,6 @@ describe("values", () => {
 	test("of additional lists count with their switches only", () => {
 		const lists = {
 			KUBERNETES_VERSION: "1.34.2",
-		["disable_public_repos", [true], /expected true or false, got \[true\]/],
-		["disable_public_repos", 2, /expected true or false, got 2/],
-		["extra_debs", ["a", "b"], /expected a text, got \["a","b"\]/],
-		["KUBERNETES_VERSION", { a: 1 }, /expected a text, got \{"a":1\}/],
-		["CNI", ["cilium"], /expected a text, got \["cilium"\]/],
-		["ansible_user_vars", ["a"], /expected a text or an object of variables, got \["a"\]/],
-		["extra_repos", "/a/x.list /b/y.list /c/x.list", /files of different names, got \/a\/x\.list and \/c\/x\.list/],
 			additional_registry_images: true,
 			additional_registry_images_list: "registry.example.org/a:1,registry.example.org/b:2",
 			additional_executables: "false",
@@ -284,11 +324,6 @@ describe("images and programs", () => {
 				"registry.example.org/k8s/autoscaling/cluster-autoscaler:v1.34.0",
 			]),
 		);
-	test("of switches may be numbers", () => {
-		expect(resolve({ disable_public_repos: 1, extra_repos: "/a.list" }).buildArgs.disable_public_repos).toBe("true");
-		expect(resolve({ disable_public_repos: 0 }).buildArgs.disable_public_repos).toBe("false");
-	});
-
 		const autoscaler = { AUTOSCALER_REGISTRY: "registry.example.org/autoscaler", AUTOSCALER_VERSION: "v9" };
 		expect(images(autoscaler)).toContain("registry.example.org/autoscaler:v9");
 		expect(worker({ kubernetes_container_registry: "registry.example.org/k8s" })).toMatchObject({
