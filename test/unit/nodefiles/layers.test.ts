@@ -61,6 +61,9 @@ const EXECUTABLE = {
 
 const CHANGES: readonly (readonly [row: string, change: Readonly<Record<string, string>>])[] = [
 	["nothing", {}],
+	// What image-builder's common.json has.
+	["nothing", { extra_debs: "", extra_repos: "", firstboot_custom_roles_pre: "", pip_conf_file: "", no_proxy: "" }],
+	["nothing", { additional_executables_destination_path: "", containerd_additional_settings: "", pause_image: "" }],
 	["list of images to pull, CNI, CCM or autoscaler version", { CNI: "flannel" }],
 	["list of images to pull, CNI, CCM or autoscaler version", { AUTOSCALER_VERSION: "v1.34.9" }],
 	["`pause_image`, containerd settings", { pause_image: "registry.example.org/pause:1" }],
