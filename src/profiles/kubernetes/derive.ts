@@ -120,11 +120,11 @@ export function additionalOf(values: Values) {
 	};
 }
 
-/** What `nodebuild inspect --catalog` shows. */
-export function labelsOf(role: Role, release: Release, cni: Cni): Readonly<Record<string, string>> {
+/** What `nodebuild inspect --catalog` shows. @param cni where its images are in the image */
+export function labelsOf(role: Role, release: Release, cni: Cni | undefined): Readonly<Record<string, string>> {
 	return {
 		"io.nodebuild.purpose": ROLE[role].purpose,
 		"io.nodebuild.version.kubernetes": release.version,
-		[`io.nodebuild.version.${cni.plugin}`]: cni.version,
+		...(cni === undefined ? {} : { [`io.nodebuild.version.${cni.plugin}`]: cni.version }),
 	};
 }

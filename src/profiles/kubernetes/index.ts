@@ -53,8 +53,8 @@ function resolve({ settings, given }: ProfileInput): ProfileResult {
 			},
 		],
 		...(role === undefined ? {} : { diskSize: ROLE[role].diskSize }),
-		labels: role === undefined ? {} : labelsOf(role, release, cni),
-		warnings: [...warnings, ...unusual(values, release)],
+		labels: role === undefined ? {} : labelsOf(role, release, values.PREPULL === false ? undefined : cni),
+		warnings: [...warnings, ...unusual(values, release, role)],
 	};
 }
 
@@ -99,7 +99,7 @@ function textsOf(values: Values): Readonly<Record<string, string>> {
 
 const pathsOf = (path: string | undefined): readonly string[] => (path === undefined || path === "" ? [] : [path]);
 
-function unusual(values: Values, release: Release): readonly string[] {
+function unusual(values: Values, release: Release, role: Role | undefined): readonly string[] {
 	const newest = `${release.known.series}.${release.known.patch}`;
 	return [
 		...(newerThanKnown(release)
@@ -108,6 +108,9 @@ function unusual(values: Values, release: Release): readonly string[] {
 				]
 			: []),
 		...goneRepositories(values),
+		...(role !== undefined && role !== "worker" && values.CCM_VERSION && !values.CCM_REGISTRY
+			? ["CCM_VERSION is of no image: CCM_REGISTRY has to name the cloud controller manager's repository"]
+			: []),
 		...(values.disable_public_repos === true && (values.extra_repos ?? []).length === 0
 			? ["disable_public_repos leaves the machine no repository: name some with extra_repos"]
 			: []),

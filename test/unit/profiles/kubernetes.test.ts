@@ -337,6 +337,20 @@ describe("images and programs", () => {
 		expect(worker({})).toMatchObject({ prepull: "true" });
 	});
 
+	test("that are not pulled are in no label", () => {
+		const labels = (more: Values) =>
+			Object.keys(resolve({ KUBERNETES_VERSION: "1.34.2", ...more }, { role: "worker" }).labels);
+		expect(labels({})).toContain("io.nodebuild.version.cilium");
+		expect(labels({ PREPULL: false })).toEqual(["io.nodebuild.purpose", "io.nodebuild.version.kubernetes"]);
+	});
+
+	test("of a cloud controller manager have to be named by its repository", () => {
+		const warnings = (role: string, more: Values) => resolve({ CCM_VERSION: "v3", ...more }, { role }).warnings;
+		expect(warnings("control-plane", {})).toEqual([expect.stringMatching(/^CCM_VERSION is of no image: CCM_REGISTRY/)]);
+		expect(warnings("control-plane", { CCM_REGISTRY: "registry.example.org/ccm" })).toEqual([]);
+		expect(warnings("worker", {})).toEqual([]);
+	});
+
 	test("of additional lists come each with its switch", () => {
 		const lists = {
 			load_additional_components: true,
