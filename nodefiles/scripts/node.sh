@@ -6,6 +6,9 @@
 : "${KUBERNETES_VERSION:=}" "${kubernetes_series:=}" "${containerd_from:=0}" "${containerd_before:=9999}"
 : "${kubernetes_deb_version:=}" "${kubernetes_deb_gpg_key:=}" "${kubernetes_rpm_version:=}" "${kubernetes_rpm_gpg_key:=}"
 
+# What no update takes by itself, on the RHEL family.
+EXCLUDED="kubelet kubeadm kubectl cri-tools kubernetes-cni"
+
 runtime() {
 	case $FAMILY in
 		debian)
@@ -81,7 +84,7 @@ repos() {
 			enabled=1
 			gpgcheck=1
 			gpgkey=$kubernetes_rpm_gpg_key
-			exclude=kubelet kubeadm kubectl cri-tools kubernetes-cni
+			exclude=$EXCLUDED
 		END
 	done
 }
@@ -111,6 +114,19 @@ kubernetes_rhel() {
 	# What we or others have excluded so that no update takes it. dnf 5 has no --disableexcludes, and "*" for dnf 4's "all".
 	dnf_ --setopt='disable_excludes=all,*' install "kubeadm-$kubernetes_rpm_version" "kubelet-$kubelet" \
 		"kubectl-$kubectl" cri-tools kubernetes-cni
+	hold_rhel "${NODEBUILD_DNF_CONF:-/etc/dnf/dnf.conf}"
+}
+
+# hold_rhel CONFIG: no update takes another version. Our repository says so itself; where dnf sees the package in one of
+# extra_repos that does not, its own configuration does.
+hold_rhel() {
+	dnf -q repoquery kubeadm 2>/dev/null | grep -q . || return 0
+	if grep -Eqs '^exclude(pkgs)?[[:space:]]*=' "$1"; then
+		sed -i -E "s/^exclude(pkgs)?[[:space:]]*=.*/& $EXCLUDED/" "$1"
+	else
+		grep -Fqsx '[main]' "$1" || echo '[main]' >>"$1"
+		sed -i "s/^\[main\]\$/&\nexcludepkgs=$EXCLUDED/" "$1"
+	fi
 }
 
 kubernetes() {

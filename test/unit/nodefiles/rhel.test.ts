@@ -1,16 +1,41 @@
 /** What the scripts ask dnf for; scripts/k8s-rhel/dry-run.sh has it done by a real one. */
-import { mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { DEBIAN, ROCKY, setup } from "./setup.ts";
 
 test("packages of Kubernetes are installed with dnf on the RHEL family, past what any file excludes", async () => {
-	const { call, log } = await setup(ROCKY, { dnf: 'echo "$*" >>"$LOG"' });
+	const { call, log } = await setup(ROCKY, { dnf: 'case $* in *repoquery*) exit ;; esac; echo "$*" >>"$LOG"' });
 	const versions = { KUBERNETES_VERSION: "1.34.2", kubernetes_rpm_version: "1.34.2-*", KUBELET_VERSION: "1.34.1" };
 	expect(call("node.sh", "kubernetes_rhel", versions).status).toBe(0);
 	expect(log()).toEqual([
 		"-y -q --setopt=install_weak_deps=False --setopt=retries=3 --setopt=disable_excludes=all,* install kubeadm-1.34.2-* kubelet-1.34.1-* kubectl-1.34.2-* cri-tools kubernetes-cni",
 	]);
+});
+
+describe("packages of Kubernetes that no repository excludes from updates", () => {
+	const excluded = "kubelet kubeadm kubectl cri-tools kubernetes-cni";
+
+	test.each([
+		["[main]\ngpgcheck=1\n", `[main]\nexcludepkgs=${excluded}\ngpgcheck=1\n`],
+		["[main]\ngpgcheck=1\n[own]\nenabled=1\n", `[main]\nexcludepkgs=${excluded}\ngpgcheck=1\n[own]\nenabled=1\n`],
+		["[main]\nexclude=kernel*\n", `[main]\nexclude=kernel* ${excluded}\n`],
+		["[main]\nexcludepkgs = kernel*\n", `[main]\nexcludepkgs = kernel* ${excluded}\n`],
+		["", `[main]\nexcludepkgs=${excluded}\n`],
+	])("are excluded in dnf's configuration %j", async (before, after) => {
+		const { call, folder } = await setup(ROCKY, { dnf: "echo kubeadm-1.34.3" });
+		const config = join(folder, "dnf.conf");
+		writeFileSync(config, before);
+		expect(call("node.sh", `hold_rhel ${config}`)).toMatchObject({ status: 0, stderr: "" });
+		expect(readFileSync(config, "utf8")).toBe(after);
+	});
+
+	test("are left to the repository where that excludes them", async () => {
+		const { call, folder } = await setup(ROCKY, { dnf: "" });
+		const config = join(folder, "dnf.conf");
+		expect(call("node.sh", `hold_rhel ${config}`)).toMatchObject({ status: 0, stderr: "" });
+		expect(existsSync(config)).toBe(false);
+	});
 });
 
 test("each series has a repository of its own, which excludes what no update is to take", async () => {
