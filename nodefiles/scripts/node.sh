@@ -172,16 +172,7 @@ configure() {
 	image=${pause_image:-$(pause_of_kubeadm)}
 	[ -n "$image" ] || fail "kubeadm names no pause image"
 	stamp pause "$image"
-	mkdir -p /etc/containerd/conf.d /etc/containerd/certs.d
-	if [ -n "${containerd_config_content:-}" ]; then
-		printf '%s' "${containerd_config_content#*:}" | base64 -d >/etc/containerd/config.toml
-	else
-		containerd_config "$image" >/etc/containerd/config.toml
-		if [ -n "${containerd_additional_settings:-}" ]; then
-			printf '%s' "$containerd_additional_settings" | base64 -d >/etc/containerd/conf.d/50-additional.toml
-			take_in /etc/containerd/config.toml /etc/containerd/conf.d/50-additional.toml
-		fi
-	fi
+	write_config /etc/containerd "$image"
 	cat >/etc/crictl.yaml <<-'END'
 		runtime-endpoint: unix:///run/containerd/containerd.sock
 		image-endpoint: unix:///run/containerd/containerd.sock
@@ -193,6 +184,20 @@ configure() {
 	cri=$(ctr plugins ls | awk '$2 ~ /^(cri|images|runtime)$/ && $NF == "error" {print $1 "." $2}')
 	[ -z "$cri" ] || fail "containerd does not accept its configuration of $cri: $(
 		journalctl -u containerd -n 200 -o cat 2>/dev/null | grep -F 'failed to load plugin' | tail -n 1)"
+}
+
+# write_config FOLDER PAUSE: ours, or the user's as it is, which is noted: the suite expects nothing of ours in that.
+write_config() {
+	mkdir -p "$1/conf.d" "$1/certs.d"
+	if [ -n "${containerd_config_content:-}" ]; then
+		printf '%s' "${containerd_config_content#*:}" | base64 -d >"$1/config.toml"
+		stamp own-containerd-config "${containerd_config_content%%:*}"
+		return 0
+	fi
+	containerd_config "$2" >"$1/config.toml"
+	[ -n "${containerd_additional_settings:-}" ] || return 0
+	printf '%s' "$containerd_additional_settings" | base64 -d >"$1/conf.d/50-additional.toml"
+	take_in "$1/config.toml" "$1/conf.d/50-additional.toml"
 }
 
 version_of() { sed -n 's/^[[:space:]]*version[[:space:]]*=[[:space:]]*\([0-9]*\).*/\1/p' "$1" | head -n 1; }
