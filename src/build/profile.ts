@@ -108,13 +108,18 @@ function rolesOf({ args, vars, varsFile }: NonNullable<ProfileResult["roles"]>):
 
 /** One word for each file: its name, a colon, its content in base64. */
 function contentsOf(files: readonly FileVariable[]): Readonly<Record<string, string>> {
-	return Object.fromEntries(
-		files.map(({ arg, variable, paths }) => [arg, paths.map((path) => wordOf(path, variable)).join(" ")]),
-	);
+	return Object.fromEntries(files.map((file) => [file.arg, file.paths.map((path) => wordOf(path, file)).join(" ")]));
 }
 
-function wordOf(path: string, variable: string): string {
+function wordOf(path: string, { variable, fault }: FileVariable): string {
 	const content = readNamed(path, variable);
+	const wrong = fault?.(content);
+	if (wrong !== undefined)
+		throw new NodebuildError({
+			code: "USAGE",
+			message: `${path} (${variable}) cannot be used: ${wrong}`,
+			hint: "correct the file: the machine would only find out when it reads it",
+		});
 	if (content.length <= MOST_CONTENT) return `${basename(path)}:${content.toString("base64")}`;
 	throw new NodebuildError({
 		code: "USAGE",

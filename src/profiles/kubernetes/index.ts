@@ -6,6 +6,7 @@ import { additionalOf, choiceOf, cniOf, componentsOf, labelsOf, releaseOf, versi
 import { readExtraVars } from "./extra-vars.ts";
 import { goneRepositories } from "./repositories.ts";
 import { CONTROL_PLANE_IMAGES, imagesOf, ROLE, ROLES, type Role } from "./roles.ts";
+import { tomlFault } from "./toml.ts";
 import { readValues } from "./values.ts";
 import { type Values, VARIABLE_NAMES } from "./variables.ts";
 import { newerThanKnown, type Release } from "./versions.ts";
@@ -50,6 +51,7 @@ function resolve({ settings, given }: ProfileInput): ProfileResult {
 				arg: "containerd_config_content",
 				variable: "containerd_config_file",
 				paths: pathsOf(values.containerd_config_file),
+				fault: tomlFault,
 			},
 		],
 		...(role === undefined ? {} : { diskSize: ROLE[role].diskSize }),

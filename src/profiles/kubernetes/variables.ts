@@ -3,6 +3,7 @@
  * our own. Values come as text from the command line and the environment, and as anything from JSON files.
  */
 import { z } from "zod";
+import { bytesOf, tomlFault } from "./toml.ts";
 import { CNI_PLUGINS } from "./versions.ts";
 
 /** Real files say "\"nfs-utils net-tools\"" and mean the words inside. */
@@ -136,7 +137,19 @@ const keys = eachOf(/[\s,]+/, /^(https?:\/\/|file:\/)\S+$/, "http:// or https://
 	list.join(" "),
 );
 const path = matching(/^\/\S*$/, "an absolute path");
-const base64 = matching(/^[A-Za-z0-9+/\s]*={0,2}$/, "base64");
+/** Lines of base64 are joined. */
+const settings = nullableText.transform((value, context) => {
+	const joined = value.replace(/\s+/g, "");
+	const bytes = bytesOf(joined);
+	const fault = bytes === undefined ? undefined : tomlFault(bytes);
+	if (bytes !== undefined && fault === undefined) return joined;
+	const message =
+		bytes === undefined
+			? `expected base64 of TOML, got no base64: ${shown(value)}`
+			: `expected TOML in base64: ${fault}`;
+	context.addIssue({ code: "custom", message });
+	return z.NEVER;
+});
 const tag = matching(/^[\w][\w.-]*$/, "a version");
 
 /** Every variable with its type; what is absent gets its default in index.ts. */
@@ -169,7 +182,7 @@ export const VARIABLES = {
 	containerd_version: tag,
 	pause_image: matching(IMAGE, "an image reference"),
 	pip_conf_file: path,
-	containerd_additional_settings: base64,
+	containerd_additional_settings: settings,
 	containerd_config_file: path,
 	load_additional_components: flag,
 	additional_url_images: flag,

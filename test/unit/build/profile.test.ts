@@ -106,6 +106,21 @@ describe("a Nodefile with a profile", () => {
 		});
 	});
 
+	test("is refused a configuration of containerd that is no TOML", async () => {
+		const config = join(await tempDir(), "config.toml");
+		const { options } = setup({ variables: [file("containerd_config_file", config)] });
+		const nodefile = nodefileOf("containerd_config_content");
+		await writeFile(config, "version = 2\n[plugins\n");
+		await expect(applyProfile(KUBERNETES, options, nodefile)).rejects.toMatchObject({
+			code: "USAGE",
+			message: expect.stringMatching(/config\.toml \(containerd_config_file\) cannot be used: line 2, column \d+: /),
+		});
+		await writeFile(config, "version = 2\n");
+		expect((await applyProfile(KUBERNETES, options, nodefile)).buildArgs.containerd_config_content).toMatch(
+			/^config\.toml:/,
+		);
+	});
+
 	test("gets the text of the file that ansible_user_vars names, for the key of its roles", async () => {
 		const vars = join(await tempDir(), "vars.yml");
 		await writeFile(vars, "color: blue\n");

@@ -274,7 +274,11 @@ describe("values", () => {
 		["additional_registry_images_list", "UPPER", /image references/],
 		["pip_conf_file", "pip.conf", /an absolute path/],
 		["http_proxy", "proxy:3128", /an address such as/],
-		["containerd_additional_settings", "not base64!", /base64/],
+		["containerd_additional_settings", "not base64!", /base64 of TOML, got no base64: "not base64!"/],
+		["containerd_additional_settings", "IyBub25", /got no base64/],
+		["containerd_additional_settings", btoa("a = 1\nb = [\n"), /TOML in base64: line 3, column 1: invalid value/],
+		["containerd_additional_settings", btoa("a = 1\na = 2\n"), /TOML in base64: line 2, column \d+: /],
+		["containerd_additional_settings", "/w==", /TOML in base64: it is no UTF-8/],
 		["CNI", "weave", /cilium.*calico.*flannel/],
 		["extra_debs", "a;b", /names of packages, got "a;b"/],
 		["CCM_REGISTRY", "registry.example.org/ccm:v1", /without a tag/],
@@ -282,6 +286,13 @@ describe("values", () => {
 		const refused = refusal(() => resolve({ [name]: value }));
 		expect(refused.message).toMatch(message);
 		expect(refused.message).toContain(`${name} (the file vars.json)`);
+	});
+
+	test("of settings of containerd are TOML, in base64 of any number of lines", () => {
+		const toml = `version = 2\n[plugins."io.containerd.grpc.v1.cri".registry]\nconfig_path = "/etc/x" # ${"x".repeat(60)}\n`;
+		const lines = btoa(toml).replace(/.{76}/g, "$&\n");
+		const { containerd_additional_settings } = resolve({ containerd_additional_settings: `${lines}\n` }).buildArgs;
+		expect(containerd_additional_settings).toBe(btoa(toml));
 	});
 
 	test("of switches may be numbers", () => {
