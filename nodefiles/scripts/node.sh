@@ -208,7 +208,7 @@ version_of() { sed -n 's/^[[:space:]]*version[[:space:]]*=[[:space:]]*\([0-9]*\)
 take_in() {
 	version=$(version_of "$2")
 	[ "${version:-$(version_of "$1")}" = "$(version_of "$1")" ] || return 0
-	awk -f /dev/fd/3 "$2" "$1" >"$1.new" 3<<-'END'
+	awk -f /dev/fd/3 "$2" "$1" >"$1.new" 3<<-'AWK'
 		function trimmed(line) { sub(/^[ \t]+/, "", line); sub(/[ \t]+$/, "", line); return line }
 		function key(line) { sub(/[ \t]*=.*/, "", line); return trimmed(line) }
 		# the settings: what stands before any table, and the lines of each table
@@ -238,7 +238,7 @@ take_in() {
 				taken[of[i]] = 1
 			}
 		}
-	END
+	AWK
 	mv "$1.new" "$1"
 	rm "$2"
 }
