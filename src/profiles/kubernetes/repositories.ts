@@ -27,6 +27,11 @@ export function repositoriesOf(values: Values, components: Components): Readonly
 	const rpm = values.kubernetes_rpm_repo || upstream(kubeadm, "rpm");
 	requireSeries(deb, "kubernetes_deb_repo", kubeadm);
 	requireSeries(rpm, "kubernetes_rpm_repo", kubeadm);
+	const debKey = values.kubernetes_deb_gpg_key || keyOf(deb, "Release.key");
+	if (values.disable_public_repos !== true) {
+		if (debKey !== "") requireOwnName(values, "kubernetes.list", "kubernetes_deb_repo");
+		if (rpm !== "") requireOwnName(values, "kubernetes.repo", "kubernetes_rpm_repo");
+	}
 	const others = [components.kubelet, components.kubectl].filter(({ series }) => series !== kubeadm.series);
 	const brought = (values.extra_repos ?? []).length > 0;
 	const own = [deb, rpm].some((address) => address !== "" && !isUpstream(address));
@@ -35,7 +40,7 @@ export function repositoriesOf(values: Values, components: Components): Readonly
 	return {
 		kubernetes_deb_repo: deb,
 		kubernetes_rpm_repo: rpm,
-		kubernetes_deb_gpg_key: values.kubernetes_deb_gpg_key || keyOf(deb, "Release.key"),
+		kubernetes_deb_gpg_key: debKey,
 		kubernetes_rpm_gpg_key: values.kubernetes_rpm_gpg_key || keyOf(rpm, "repodata/repomd.xml.key"),
 		kubernetes_other_series: isUpstream(deb) || isUpstream(rpm) ? [...new Set(added)].join(" ") : "",
 	};
@@ -44,6 +49,17 @@ export function repositoriesOf(values: Values, components: Components): Readonly
 /** Upstream's repositories have their key beside the packages; one's own says where it is, or has none. */
 function keyOf(repository: string, name: string): string {
 	return isUpstream(repository) ? `${repository.replace(/\/?$/, "/")}${name}` : "";
+}
+
+/** The build writes a file for its own repository beside those of extra_repos. */
+function requireOwnName({ extra_repos = [] }: Values, taken: string, by: string): void {
+	const path = extra_repos.find((each) => each.endsWith(`/${taken}`));
+	if (path === undefined) return;
+	throw new NodebuildError({
+		code: "USAGE",
+		message: `expected files of extra_repos to have other names than ${taken}, which is that of ${by}, got ${path}`,
+		hint: "give the file another name, or say disable_public_repos=true, so that only extra_repos count",
+	});
 }
 
 function requireSeries(address: string, name: string, { series, version }: Release): void {
@@ -70,9 +86,9 @@ function requirePublished(release: Release, { kubelet }: Components): void {
 export function goneRepositories(values: Values): readonly string[] {
 	return (["kubernetes_deb_repo", "kubernetes_rpm_repo"] as const).flatMap((name) => {
 		const [, host] = GONE.exec(values[name] ?? "") ?? [];
-		if (host === undefined || (values.extra_repos ?? []).length > 0) return [];
+		if (host === undefined || values.disable_public_repos === true) return [];
 		return [
-			`${name} is at ${host}, which is there no more since 2024: name a mirror, or extra_repos that have the packages`,
+			`${name} is at ${host}, which is there no more since 2024: name a mirror, or extra_repos with disable_public_repos`,
 		];
 	});
 }

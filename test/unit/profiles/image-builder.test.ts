@@ -106,7 +106,10 @@ describe("files of image-builder are read as they are", () => {
 			expect.stringMatching(/^kubernetes_deb_repo is at apt\.kubernetes\.io, which is there no more/),
 			expect.stringMatching(/^kubernetes_rpm_repo is at packages\.cloud\.google\.com, which is there no more/),
 		]);
-		expect(resolve(["the file kubernetes.json", { ...OLD, extra_repos: "/etc/own.list" }]).warnings).toEqual([]);
+		expect(
+			resolve(["the file kubernetes.json", { ...OLD, extra_repos: "/etc/own.list", disable_public_repos: "true" }])
+				.warnings,
+		).toEqual([]);
 	});
 
 	test("of the time of 1.31, with all that lies beside them", () => {

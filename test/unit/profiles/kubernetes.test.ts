@@ -172,6 +172,16 @@ describe("what goes together", () => {
 		expect(other({ KUBELET_VERSION: "1.32.1", ...own })).toBe("");
 	});
 
+	test.each([
+		["/etc/kubernetes.list", "kubernetes_deb_repo"],
+		["/etc/a.list /etc/kubernetes.repo", "kubernetes_rpm_repo"],
+	])("extra_repos of %s would lie where %s does", (extra_repos, name) => {
+		const files = (more: Values) => resolve({ KUBERNETES_VERSION: "1.34.2", extra_repos, ...more }).files;
+		expect(refusal(() => files({})).message).toContain(`, which is that of ${name}, got /etc/kubernetes.`);
+		expect(() => files({ disable_public_repos: true })).not.toThrow();
+		expect(() => files({ KUBERNETES_VERSION: "1.20.2" })).not.toThrow();
+	});
+
 	test("a kubelet that upstream has no repository of has to have one that is named", () => {
 		const versions = { KUBERNETES_VERSION: "1.25.16", KUBELET_VERSION: "1.23.17" };
 		expect(refusal(() => resolve(versions))).toEqual({
