@@ -58,7 +58,7 @@ function suffixed(text: string, name: string, version: string, suffix: string): 
 	if (/^[-~](alpha|beta|rc)/.test(suffix))
 		return fault(
 			`expected ${name} to be a release, got the pre-release ${text}`,
-			`the repositories of a series have its releases: take ${version}, or the newest patch of another series; known: ${knownSeries()}`,
+			`the repositories of a series have nothing but its releases: take ${version} if it is out, or an earlier one`,
 		);
 	if (suffix.startsWith("-"))
 		return fault(

@@ -91,7 +91,7 @@ describe("KUBERNETES_VERSION", () => {
 		["1.99.1", /known series, got 1\.99\.1/, /^1\.35 is the newest that this version of nodebuild knows; known/],
 		["1.34.2-1.1", /the version of a package, 1\.34\.2-1\.1/, /^KUBERNETES_VERSION=1\.34\.2; .*kubernetes_deb_version/],
 		["1.20.2-00", /the version of a package, 1\.20\.2-00/, /^KUBERNETES_VERSION=1\.20\.2; /],
-		["v1.34.2-rc.1", /a release, got the pre-release v1\.34\.2-rc\.1/, /releases: take 1\.34\.2/],
+		["v1.34.2-rc.1", /a release, got the pre-release v1\.34\.2-rc\.1/, /releases: take 1\.34\.2 if it is out/],
 		["1.34.2+k3s1", /an upstream release, got 1\.34\.2\+k3s1/, /^take 1\.34\.2: /],
 	])("%s is refused, and what exists is said", (version, message, hint) => {
 		const refused = refusal(() => resolve({ KUBERNETES_VERSION: version }));
