@@ -75,6 +75,28 @@ decode_files() {
 	done
 }
 
+# download FILE ADDRESS: with the password that the secret "download" has for the address's host, in lines
+# "HOST USER:PASSWORD" or "HOST:PORT USER:PASSWORD". curl reads it from its standard input: everybody on the machine can read
+# arguments. It gives it to no other host that it is sent on to.
+download() {
+	host=${2#*://}
+	host=${host%%[/?#]*}
+	login_of "$host" "${NODEBUILD_DOWNLOAD_SECRET:-/run/secrets/download}" |
+		sed 's/[\\"]/\\&/g; s/.*/user = "&"/' |
+		curl -fsSL --retry 3 -K - -o "$1" "$2"
+}
+
+# login_of HOST FILE: what the last line for a host says.
+login_of() {
+	[ -s "$2" ] || return 0
+	# The last line may have no end.
+	login=
+	while read -r name rest || [ -n "$name" ]; do
+		[ "$name" != "$1" ] || login=$rest
+	done <"$2"
+	[ -z "$login" ] || printf '%s\n' "$login"
+}
+
 # What was decided while building, for the suite and for people.
 stamp() {
 	mkdir -p /usr/share/nodebuild/kubernetes

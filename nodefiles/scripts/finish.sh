@@ -8,8 +8,11 @@ executables() {
 	for address in ${executables:-}; do
 		target=${additional_executables_destination_path:-/usr/local/bin}
 		mkdir -p "$target"
-		curl -fsSL --retry 3 -o "$target/$(basename "$address")" "$address"
-		chmod 755 "$target/$(basename "$address")"
+		# A query is no part of the name; the profile has seen to it that there is one.
+		name=${address%%[?#]*}
+		name=${name##*/}
+		download "$target/$name" "$address" || fail "cannot fetch $address"
+		chmod 755 "$target/$name"
 	done
 }
 

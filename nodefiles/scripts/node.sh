@@ -6,6 +6,9 @@
 : "${KUBERNETES_VERSION:=}" "${kubernetes_series:=}" "${containerd_from:=0}" "${containerd_before:=9999}"
 : "${kubernetes_deb_version:=}" "${kubernetes_deb_gpg_key:=}" "${kubernetes_rpm_version:=}" "${kubernetes_rpm_gpg_key:=}"
 
+# What no update takes by itself, on the RHEL family.
+EXCLUDED="kubelet kubeadm kubectl cri-tools kubernetes-cni"
+
 runtime() {
 	case $FAMILY in
 		debian)
@@ -40,31 +43,57 @@ docker_repository() {
 
 # newest NAME PATTERN: the newest version of a package that a pattern such as 1.34.2-* means.
 newest() {
-	pattern=$2
-	case $pattern in
-		*\**) ;;
-		*-*) ;;
-		*) pattern="$pattern*" ;;
-	esac
 	versions=$(apt-cache madison "$1" | awk -F' *[|] *' '{print $2}' | sort -V -r)
 	for version in $versions; do
-		# shellcheck disable=SC2254 # it is a pattern
+		# shellcheck disable=SC2254 # it is a pattern; without a revision it is of any, but 1.34.2 is not 1.34.20
 		case $version in
-			$pattern) echo "$version" && return 0 ;;
+			$2 | $2[!0-9.]*) echo "$version" && return 0 ;;
 		esac
 	done
-	fail "the repositories have no $1 $pattern; they have: $(echo "$versions" | tr '\n' ' ')"
+	fail "the repositories have no $1 $2; they have: $(echo "$versions" | tr '\n' ' ')"
 }
 
 # with PACKAGE_VERSION RELEASE: the version of a package that is of another patch release than kubeadm.
 with() { [ "$2" = "$KUBERNETES_VERSION" ] && echo "$1" || echo "$2-*"; }
 
+# of_each_series ADDRESS: it, and upstream's of the other series that kubelet or kubectl is of. One key signs them all.
+of_each_series() {
+	echo "$1"
+	case $1 in
+		https://pkgs.k8s.io/*)
+			for series in ${kubernetes_other_series:-}; do echo "$1" | sed "s|/$kubernetes_series/|/$series/|"; done
+			;;
+	esac
+}
+
+# An address alone is a folder with packages; else a suite and components follow it.
+sources() {
+	of_each_series "$1" | while read -r address words; do
+		echo "deb [signed-by=/etc/apt/keyrings/kubernetes.gpg] $address ${words:-/}"
+	done
+}
+
+repos() {
+	id=kubernetes
+	of_each_series "$1" | while read -r address; do
+		[ "$address" = "$1" ] || id=kubernetes-$(echo "$address" | sed 's|.*/\(v[0-9.]*\)/.*|\1|')
+		cat <<-END
+			[$id]
+			name=Kubernetes
+			baseurl=$address
+			enabled=1
+			gpgcheck=1
+			gpgkey=$kubernetes_rpm_gpg_key
+			exclude=$EXCLUDED
+		END
+	done
+}
+
 kubernetes_debian() {
 	if [ "${disable_public_repos:-false}" != true ] && [ -n "${kubernetes_deb_repo:-}" ] && [ -n "$kubernetes_deb_gpg_key" ]; then
 		mkdir -p /etc/apt/keyrings
 		curl -fsSL --retry 3 "$kubernetes_deb_gpg_key" | gpg --dearmor --yes -o /etc/apt/keyrings/kubernetes.gpg
-		echo "deb [signed-by=/etc/apt/keyrings/kubernetes.gpg] $kubernetes_deb_repo /" \
-			>/etc/apt/sources.list.d/kubernetes.list
+		sources "$kubernetes_deb_repo" >/etc/apt/sources.list.d/kubernetes.list
 	fi
 	# Which versions there are is asked anew, whatever an earlier step has fetched.
 	rm -f "$APT_LISTS"
@@ -78,21 +107,26 @@ kubernetes_debian() {
 
 kubernetes_rhel() {
 	if [ "${disable_public_repos:-false}" != true ] && [ -n "${kubernetes_rpm_repo:-}" ]; then
-		cat >/etc/yum.repos.d/kubernetes.repo <<-END
-			[kubernetes]
-			name=Kubernetes
-			baseurl=$kubernetes_rpm_repo
-			enabled=1
-			gpgcheck=1
-			gpgkey=$kubernetes_rpm_gpg_key
-			exclude=kubelet kubeadm kubectl cri-tools kubernetes-cni
-		END
+		repos "$kubernetes_rpm_repo" >/etc/yum.repos.d/kubernetes.repo
 	fi
 	kubelet=$(with "$kubernetes_rpm_version" "${KUBELET_VERSION:-$KUBERNETES_VERSION}")
 	kubectl=$(with "$kubernetes_rpm_version" "${KUBECTL_VERSION:-$KUBERNETES_VERSION}")
-	# dnf 5 has no --disableexcludes.
-	dnf_ --setopt=disable_excludes=kubernetes install "kubeadm-$kubernetes_rpm_version" "kubelet-$kubelet" \
+	# What we or others have excluded so that no update takes it. dnf 5 has no --disableexcludes, and "*" for dnf 4's "all".
+	dnf_ --setopt='disable_excludes=all,*' install "kubeadm-$kubernetes_rpm_version" "kubelet-$kubelet" \
 		"kubectl-$kubectl" cri-tools kubernetes-cni
+	hold_rhel "${NODEBUILD_DNF_CONF:-/etc/dnf/dnf.conf}"
+}
+
+# hold_rhel CONFIG: no update takes another version. Our repository says so itself; where dnf sees the package in one of
+# extra_repos that does not, its own configuration does.
+hold_rhel() {
+	dnf -q repoquery kubeadm 2>/dev/null | grep -q . || return 0
+	if grep -Eqs '^exclude(pkgs)?[[:space:]]*=' "$1"; then
+		sed -i -E "s/^exclude(pkgs)?[[:space:]]*=.*/& $EXCLUDED/" "$1"
+	else
+		grep -Fqsx '[main]' "$1" || echo '[main]' >>"$1"
+		sed -i "s/^\[main\]\$/&\nexcludepkgs=$EXCLUDED/" "$1"
+	fi
 }
 
 kubernetes() {
@@ -138,16 +172,7 @@ configure() {
 	image=${pause_image:-$(pause_of_kubeadm)}
 	[ -n "$image" ] || fail "kubeadm names no pause image"
 	stamp pause "$image"
-	mkdir -p /etc/containerd/conf.d /etc/containerd/certs.d
-	if [ -n "${containerd_config_content:-}" ]; then
-		printf '%s' "${containerd_config_content#*:}" | base64 -d >/etc/containerd/config.toml
-	else
-		containerd_config "$image" >/etc/containerd/config.toml
-		if [ -n "${containerd_additional_settings:-}" ]; then
-			printf '%s' "$containerd_additional_settings" | base64 -d >/etc/containerd/conf.d/50-additional.toml
-			take_in /etc/containerd/config.toml /etc/containerd/conf.d/50-additional.toml
-		fi
-	fi
+	write_config /etc/containerd "$image"
 	cat >/etc/crictl.yaml <<-'END'
 		runtime-endpoint: unix:///run/containerd/containerd.sock
 		image-endpoint: unix:///run/containerd/containerd.sock
@@ -161,6 +186,20 @@ configure() {
 		journalctl -u containerd -n 200 -o cat 2>/dev/null | grep -F 'failed to load plugin' | tail -n 1)"
 }
 
+# write_config FOLDER PAUSE: ours, or the user's as it is, which is noted: the suite expects nothing of ours in that.
+write_config() {
+	mkdir -p "$1/conf.d" "$1/certs.d"
+	if [ -n "${containerd_config_content:-}" ]; then
+		printf '%s' "${containerd_config_content#*:}" | base64 -d >"$1/config.toml"
+		stamp own-containerd-config "${containerd_config_content%%:*}"
+		return 0
+	fi
+	containerd_config "$2" >"$1/config.toml"
+	[ -n "${containerd_additional_settings:-}" ] || return 0
+	printf '%s' "$containerd_additional_settings" | base64 -d >"$1/conf.d/50-additional.toml"
+	take_in "$1/config.toml" "$1/conf.d/50-additional.toml"
+}
+
 version_of() { sed -n 's/^[[:space:]]*version[[:space:]]*=[[:space:]]*\([0-9]*\).*/\1/p' "$1" | head -n 1; }
 
 # take_in CONFIG SETTINGS: settings of the same version become a part of the configuration. In a file of their own they
@@ -169,7 +208,7 @@ version_of() { sed -n 's/^[[:space:]]*version[[:space:]]*=[[:space:]]*\([0-9]*\)
 take_in() {
 	version=$(version_of "$2")
 	[ "${version:-$(version_of "$1")}" = "$(version_of "$1")" ] || return 0
-	awk -f /dev/fd/3 "$2" "$1" >"$1.new" 3<<-'END'
+	awk -f /dev/fd/3 "$2" "$1" >"$1.new" 3<<-'AWK'
 		function trimmed(line) { sub(/^[ \t]+/, "", line); sub(/[ \t]+$/, "", line); return line }
 		function key(line) { sub(/[ \t]*=.*/, "", line); return trimmed(line) }
 		# the settings: what stands before any table, and the lines of each table
@@ -199,7 +238,7 @@ take_in() {
 				taken[of[i]] = 1
 			}
 		}
-	END
+	AWK
 	mv "$1.new" "$1"
 	rm "$2"
 }

@@ -101,7 +101,7 @@ pull_all() {
 	done <"$work/wanted"
 	for address in ${prepull_archives:-}; do
 		say "importing $address"
-		curl -fsSL --retry 3 -o /var/tmp/nodebuild-archive "$address"
+		download /var/tmp/nodebuild-archive "$address" || fail "cannot fetch $address"
 		ctr -n k8s.io images import --platform "linux/$arch" /var/tmp/nodebuild-archive >/dev/null
 		rm /var/tmp/nodebuild-archive
 	done

@@ -186,6 +186,17 @@ build kubernetes nobody@example.org <<-'END'
 END
 in_root dnf -y -q --refresh upgrade >/dev/null 2>&1 || true
 holds "a stray update leaves them alone" rpm -q kubeadm-1.34.2 kubelet-1.34.2 kubectl-1.34.2
+build own <<-'END'
+	kubeadm 1.34.4-1
+	kubelet 1.34.4-1
+	kubectl 1.34.4-1
+END
+in_root dnf -q makecache --refresh >/dev/null 2>&1 || true
+run node.sh kubernetes
+holds "dnf's own configuration excludes what a repository of the user's does not" grep -q '^excludepkgs=.*kubeadm' /etc/dnf/dnf.conf
+in_root dnf -y -q --refresh upgrade >/dev/null 2>&1 || true
+holds "an update leaves them alone then too" rpm -q kubeadm-1.34.2 kubelet-1.34.2 kubectl-1.34.2
+run node.sh kubernetes
 holds "the kubelet is disabled" grep -qx 'systemctl disable --now kubelet' /tmp/asked
 holds "versions are noted" grep -qx 'kubelet 1.34.2-150500.1.1' /usr/share/nodebuild/kubernetes/packages
 run node.sh configure

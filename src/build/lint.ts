@@ -10,7 +10,7 @@ import { PREPARE_VERSION } from "../machine/prepare-version.ts";
 import { parseText } from "../nodefile/index.ts";
 import { settingsOf } from "../nodefile/settings.ts";
 import type { NodefileText } from "../nodefile/types.ts";
-import { declaredNames, type PlannedBase, type PlanWarning, planBuild } from "../plan/index.ts";
+import { type PlannedBase, type PlanWarning, planBuild } from "../plan/index.ts";
 import type { Plan } from "../plan/types.ts";
 import { parentLooker } from "./explain.ts";
 import { applyProfile } from "./profile.ts";
@@ -56,11 +56,7 @@ async function plansOf(nodefile: Nodefile, source: NodefileText, options: BuildO
 	await using store = await openStore(options.home);
 	const bases = new StandInBases(lookingResolver(options, store, () => undefined, parentLooker(options, store)));
 	const warnings: PlanWarning[] = [];
-	const { buildArgs, diskSize } = await applyProfile(
-		settingsOf(source, options.nodefile),
-		options,
-		declaredNames(nodefile),
-	);
+	const { buildArgs, diskSize } = await applyProfile(settingsOf(source, options.nodefile), options, nodefile);
 	const planTarget = (target: string | undefined, warn: (warning: PlanWarning) => void): Promise<Plan> =>
 		planBuild(
 			{

@@ -75,7 +75,7 @@ export async function prepare(options: BuildOptions, store: Store, resolveRoot: 
 	const nodefile = parseNodefile(source);
 	const roots = new Map<string, RootDisk>();
 	const settings = settingsOf(source, options.nodefile);
-	const profiled = await applyProfile(settings, options, declaredNames(nodefile));
+	const profiled = await applyProfile(settings, options, nodefile);
 	const args = new Set(declaredNames(nodefile));
 	const copies = new CopyFinder(options, store);
 	const diskSize = diskSizeOf(options.diskSize, settings, profiled.diskSize);

@@ -4,7 +4,8 @@ import { basename } from "node:path";
 import { messageOf, NodebuildError } from "../errors.ts";
 import { nearest } from "../nodefile/suggest.ts";
 import type { NodefileSettings } from "../nodefile/settings.ts";
-import type { RoleArguments } from "../plan/index.ts";
+import type { Nodefile } from "../instructions/types.ts";
+import { declaredNames, defaultedNames, type RoleArguments } from "../plan/index.ts";
 import type { FileVariable, GivenVariable, Profile, ProfileResult } from "../profiles/types.ts";
 import type { BuildOptions } from "./types.ts";
 
@@ -28,8 +29,9 @@ const MOST_CONTENT = 96 * 1024;
 export async function applyProfile(
 	settings: NodefileSettings,
 	options: BuildOptions,
-	declared: readonly string[],
+	nodefile: Nodefile,
 ): Promise<Profiled> {
+	const declared = declaredNames(nodefile);
 	const fixed = settings.diskSize === undefined ? {} : { diskSize: settings.diskSize };
 	if (settings.profile === undefined)
 		return { buildArgs: { ...fromFiles(options, declared), ...options.buildArgs }, labels: {}, ...fixed };
@@ -40,8 +42,10 @@ export async function applyProfile(
 	const values = { ...result.buildArgs, ...contentsOf(result.files) };
 	// What the profile knows and no ARG takes was still of use: it is not warned of.
 	const others = Object.entries(options.buildArgs).filter(([name]) => !profile.variables.includes(name));
-	const wanted = Object.entries(values).filter(
-		([name, value]) => declared.includes(name) || (isProxy(name) && value !== ""),
+	// An empty text over no default is as none: it would only make another key.
+	const defaulted = new Set(defaultedNames(nodefile));
+	const wanted = Object.entries(values).filter(([name, value]) =>
+		value === "" ? defaulted.has(name) : declared.includes(name) || isProxy(name),
 	);
 	return {
 		buildArgs: { ...ownOf(profile, options, declared), ...Object.fromEntries(others), ...Object.fromEntries(wanted) },
@@ -104,13 +108,18 @@ function rolesOf({ args, vars, varsFile }: NonNullable<ProfileResult["roles"]>):
 
 /** One word for each file: its name, a colon, its content in base64. */
 function contentsOf(files: readonly FileVariable[]): Readonly<Record<string, string>> {
-	return Object.fromEntries(
-		files.map(({ arg, variable, paths }) => [arg, paths.map((path) => wordOf(path, variable)).join(" ")]),
-	);
+	return Object.fromEntries(files.map((file) => [file.arg, file.paths.map((path) => wordOf(path, file)).join(" ")]));
 }
 
-function wordOf(path: string, variable: string): string {
+function wordOf(path: string, { variable, fault }: FileVariable): string {
 	const content = readNamed(path, variable);
+	const wrong = fault?.(content);
+	if (wrong !== undefined)
+		throw new NodebuildError({
+			code: "USAGE",
+			message: `${path} (${variable}) cannot be used: ${wrong}`,
+			hint: "correct the file: the machine would only find out when it reads it",
+		});
 	if (content.length <= MOST_CONTENT) return `${basename(path)}:${content.toString("base64")}`;
 	throw new NodebuildError({
 		code: "USAGE",

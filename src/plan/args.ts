@@ -85,6 +85,14 @@ export function declaredNames(nodefile: Nodefile, triggers: readonly StageInstru
 	);
 }
 
+/** Names of ARGs that have a default of their own anywhere in a Nodefile. */
+export function defaultedNames(nodefile: Nodefile): string[] {
+	const instructions = [...nodefile.globalArgs, ...nodefile.stages.flatMap((stage) => stage.instructions)];
+	return instructions.flatMap((instruction) =>
+		instruction.kind === "arg" ? instruction.args.flatMap(({ key, value }) => (value === undefined ? [] : [key])) : [],
+	);
+}
+
 /** Warns of --build-arg names that no ARG declares (here, or where a base was `elsewhere` built) and that mean nothing by themselves. */
 export function warnUnconsumed(
 	input: PlanInput,

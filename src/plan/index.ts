@@ -11,7 +11,7 @@ import { stageGraph } from "./stages.ts";
 import type { Env, ImageConfig, Plan } from "./types.ts";
 
 export type { PlanInput, PlannedBase, PlanResolvers, PlanWarning, RoleArguments, SourceOption } from "./input.ts";
-export { declaredNames } from "./args.ts";
+export { declaredNames, defaultedNames } from "./args.ts";
 export { type PlanJson, planToJson } from "./json.ts";
 export { KEY_FORMAT } from "./keys.ts";
 export { cleanPath, joinPath } from "./paths.ts";

@@ -43,6 +43,8 @@ export interface FileVariable {
 	/** The variable that names the files. */
 	readonly variable: string;
 	readonly paths: readonly string[];
+	/** What is wrong with a file's content; undefined: nothing. */
+	readonly fault?: (content: Uint8Array) => string | undefined;
 }
 
 export interface Profile {

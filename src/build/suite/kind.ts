@@ -18,14 +18,17 @@ export interface Facts {
 /** Asks the machine for the wanted properties. */
 export type Finder = (wanted: ReadonlySet<string>, probe: Probe) => Promise<Facts>;
 
+/** "text": read line by line; "flag" and "number": what is written alone, without a matcher, has to be one. */
+export type PropertyForm = "value" | "text" | "flag" | "number";
+
 export interface ResourceKind {
-	/** What can be expected of it, in the order in which it is compared; "text": read line by line. */
-	readonly properties: Readonly<Record<string, "value" | "text">>;
+	/** What can be expected of it, in the order in which it is compared. */
+	readonly properties: Readonly<Record<string, PropertyForm>>;
 	/** The property that says whether there is such a thing at all. */
 	readonly presence?: string;
 	/** Names of attributes that say what to look at, and how. */
 	readonly parameters: readonly string[];
-	/** @throws z.ZodError for attributes that are not as they must be */
+	/** @throws z.ZodError, MatcherError for attributes that are not as they must be */
 	bind(name: string, attributes: unknown): Finder;
 }
 
@@ -33,6 +36,8 @@ interface Definition<Shape extends z.ZodRawShape> {
 	readonly parameters: Shape;
 	readonly properties: ResourceKind["properties"];
 	readonly presence?: string;
+	/** Names and parameters that no schema tells. @throws MatcherError */
+	check?(name: string, parameters: z.infer<z.ZodObject<Shape>>): void;
 	find(
 		input: {
 			readonly name: string;
@@ -53,6 +58,7 @@ export function resourceKind<Shape extends z.ZodRawShape>(definition: Definition
 		parameters: Object.keys(definition.parameters),
 		bind: (name, attributes) => {
 			const parameters = schema.parse(attributes);
+			definition.check?.(name, parameters);
 			return (wanted, probe) => definition.find({ name, parameters, wanted }, probe);
 		},
 	};

@@ -5,6 +5,7 @@
 import { messageOf } from "../../errors.ts";
 import { nearest } from "../../nodefile/suggest.ts";
 import { containsAll, containsExactly } from "./elements.ts";
+import type { PropertyForm } from "./kind.ts";
 import { jsonAt } from "./json-path.ts";
 import { linePattern, regularExpression } from "./patterns.ts";
 import { satisfiesAll } from "./versions.ts";
@@ -100,11 +101,26 @@ const BUILDERS: Readonly<Record<string, Builder>> = {
  * @param kind "text": of what is read line by line (contents, output); there a list is one of patterns
  * @throws MatcherError
  */
-export function matcher(expected: Value, kind: "value" | "text" = "value"): Test {
+export function matcher(expected: Value, kind: PropertyForm = "value"): Test {
+	if (kind === "flag" || kind === "number") requireForm(expected, kind);
 	if (isList(expected)) return builder(kind === "text" ? "have-patterns" : "contain-elements")(expected);
 	if (isMap(expected)) return advanced(expected);
 	if (kind === "text") return (actual) => textOf(actual).replace(/\n$/, "") === textOf(expected).replace(/\n$/, "");
 	return (actual) => isSame(actual, expected);
+}
+
+/** What else can be found would never be equal to it. Texts are taken where they are one: variables make such. */
+function requireForm(expected: Value, form: "flag" | "number"): void {
+	if (isMap(expected)) {
+		for (const name of ["equal", "not", "and", "or"]) {
+			const inner = Object.hasOwn(expected, name) ? (expected[name] ?? null) : null;
+			if (inner !== null) below([name], () => requireForm(inner, form));
+		}
+	} else if (isList(expected)) {
+		for (const [index, one] of expected.entries()) below([index], () => requireForm(one, form));
+	} else if (form === "flag" ? !/^(true|false)$/.test(textOf(expected)) : Number.isNaN(numberOf(expected))) {
+		throw new MatcherError(`expected ${form === "flag" ? "true or false" : "a number"}, got ${shown(expected)}`, []);
+	}
 }
 
 function advanced(expected: { readonly [key: string]: Value }): Test {

@@ -1,5 +1,6 @@
 /** What follows from the variables that were given: versions, packages, images, labels. */
 import { NodebuildError } from "../../errors.ts";
+import { repositoriesOf } from "./repositories.ts";
 import { type ImageChoice, ROLE, type Role } from "./roles.ts";
 import type { Values } from "./variables.ts";
 import {
@@ -7,7 +8,6 @@ import {
 	type CniPlugin,
 	type Components,
 	defaultVersion,
-	packagesOf,
 	type Release,
 	readRelease,
 	requireInRange,
@@ -68,36 +68,27 @@ export function cniOf(values: Values, release: Release): Cni {
 }
 
 /** Build arguments that say which packages, from where, and what they have to go with. */
-export function versionsOf(values: Values, release: Release): Readonly<Record<string, string>> {
-	const packages = packagesOf(release);
-	const deb = given(values.kubernetes_deb_version) ?? packages.deb;
-	const rpm = given(values.kubernetes_rpm_version) ?? packages.rpm;
+export function versionsOf(values: Values, components: Components): Readonly<Record<string, string>> {
+	const release = components.kubeadm;
+	// With the revision left open: what the repository has decides.
+	const deb = given(values.kubernetes_deb_version) ?? `${release.version}-*`;
+	const rpm = given(values.kubernetes_rpm_version) ?? `${release.version}-*`;
 	requirePackage(deb, "kubernetes_deb_version", release);
 	requirePackage(rpm, "kubernetes_rpm_version", release);
 	const containerd = given(values.containerd_version);
 	if (containerd !== undefined) requireInRange(containerd, release.known.containerd, "containerd_version", release);
 	const { from, before } = boundsOf(release.known.containerd);
-	const debRepository = given(values.kubernetes_deb_repo) ?? packages.debRepository;
-	const rpmRepository = given(values.kubernetes_rpm_repo) ?? packages.rpmRepository;
 	return {
 		KUBERNETES_VERSION: release.version,
 		kubernetes_semver: release.semver,
 		kubernetes_series: release.series,
 		kubernetes_deb_version: deb,
 		kubernetes_rpm_version: rpm,
-		kubernetes_deb_repo: debRepository,
-		kubernetes_rpm_repo: rpmRepository,
-		kubernetes_deb_gpg_key: given(values.kubernetes_deb_gpg_key) ?? keyOf(debRepository),
-		kubernetes_rpm_gpg_key: given(values.kubernetes_rpm_gpg_key) ?? keyOf(rpmRepository, "repodata/repomd.xml.key"),
+		...repositoriesOf(values, components),
 		containerd_version: containerd?.replace(/^v/, "") ?? "",
 		containerd_from: from,
 		containerd_before: before,
 	};
-}
-
-/** Upstream's repositories have their key beside the packages; one's own says where it is, or has none. */
-function keyOf(repository: string, name = "Release.key"): string {
-	return repository.startsWith("https://pkgs.k8s.io/") ? `${repository}${name}` : "";
 }
 
 export function choiceOf(values: Values, release: Release, cni: Cni): ImageChoice {
@@ -129,11 +120,11 @@ export function additionalOf(values: Values) {
 	};
 }
 
-/** What `nodebuild inspect --catalog` shows. */
-export function labelsOf(role: Role, release: Release, cni: Cni): Readonly<Record<string, string>> {
+/** What `nodebuild inspect --catalog` shows. @param cni where its images are in the image */
+export function labelsOf(role: Role, release: Release, cni: Cni | undefined): Readonly<Record<string, string>> {
 	return {
 		"io.nodebuild.purpose": ROLE[role].purpose,
 		"io.nodebuild.version.kubernetes": release.version,
-		[`io.nodebuild.version.${cni.plugin}`]: cni.version,
+		...(cni === undefined ? {} : { [`io.nodebuild.version.${cni.plugin}`]: cni.version }),
 	};
 }

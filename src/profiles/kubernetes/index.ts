@@ -4,7 +4,9 @@ import { nearest } from "../../nodefile/suggest.ts";
 import type { Profile, ProfileInput, ProfileResult } from "../types.ts";
 import { additionalOf, choiceOf, cniOf, componentsOf, labelsOf, releaseOf, versionsOf } from "./derive.ts";
 import { readExtraVars } from "./extra-vars.ts";
+import { goneRepositories } from "./repositories.ts";
 import { CONTROL_PLANE_IMAGES, imagesOf, ROLE, ROLES, type Role } from "./roles.ts";
+import { tomlFault } from "./toml.ts";
 import { readValues } from "./values.ts";
 import { type Values, VARIABLE_NAMES } from "./variables.ts";
 import { newerThanKnown, type Release } from "./versions.ts";
@@ -21,16 +23,16 @@ function resolve({ settings, given }: ProfileInput): ProfileResult {
 	const role = roleOf(settings);
 	const { values, warnings } = readValues(given);
 	const release = releaseOf(values);
-	const { kubelet, kubectl } = componentsOf(values, release);
+	const components = componentsOf(values, release);
 	const cni = cniOf(values, release);
 	const additional = additionalOf(values);
 	const images = role === undefined || values.PREPULL === false ? [] : imagesOf(role, choiceOf(values, release, cni));
 	return {
 		buildArgs: {
 			...textsOf(values),
-			...versionsOf(values, release),
-			KUBELET_VERSION: kubelet.version,
-			KUBECTL_VERSION: kubectl.version,
+			...versionsOf(values, components),
+			KUBELET_VERSION: components.kubelet.version,
+			KUBECTL_VERSION: components.kubectl.version,
 			CNI: cni.plugin,
 			CNI_VERSION: cni.version,
 			prepull: String(values.PREPULL !== false),
@@ -49,11 +51,12 @@ function resolve({ settings, given }: ProfileInput): ProfileResult {
 				arg: "containerd_config_content",
 				variable: "containerd_config_file",
 				paths: pathsOf(values.containerd_config_file),
+				fault: tomlFault,
 			},
 		],
 		...(role === undefined ? {} : { diskSize: ROLE[role].diskSize }),
-		labels: role === undefined ? {} : labelsOf(role, release, cni),
-		warnings: [...warnings, ...unusual(values, release)],
+		labels: role === undefined ? {} : labelsOf(role, release, values.PREPULL === false ? undefined : cni),
+		warnings: [...warnings, ...unusual(values, release, role)],
 	};
 }
 
@@ -98,13 +101,17 @@ function textsOf(values: Values): Readonly<Record<string, string>> {
 
 const pathsOf = (path: string | undefined): readonly string[] => (path === undefined || path === "" ? [] : [path]);
 
-function unusual(values: Values, release: Release): readonly string[] {
+function unusual(values: Values, release: Release, role: Role | undefined): readonly string[] {
 	const newest = `${release.known.series}.${release.known.patch}`;
 	return [
 		...(newerThanKnown(release)
 			? [
 					`Kubernetes ${release.version} is newer than ${newest}, the newest of its series that this version of nodebuild knows`,
 				]
+			: []),
+		...goneRepositories(values),
+		...(role !== undefined && role !== "worker" && values.CCM_VERSION && !values.CCM_REGISTRY
+			? ["CCM_VERSION is of no image: CCM_REGISTRY has to name the cloud controller manager's repository"]
 			: []),
 		...(values.disable_public_repos === true && (values.extra_repos ?? []).length === 0
 			? ["disable_public_repos leaves the machine no repository: name some with extra_repos"]

@@ -2,6 +2,7 @@
 import { NodebuildError } from "../../errors.ts";
 import { nearest } from "../../nodefile/suggest.ts";
 import type { GivenVariable } from "../types.ts";
+import { lastOf } from "./precedence.ts";
 import { isVariable, type Values, VARIABLE_NAMES, variablesSchema } from "./variables.ts";
 
 export interface Read {
@@ -11,7 +12,7 @@ export interface Read {
 
 /** Later ones win. @throws NodebuildError USAGE with every value that is of another type than it has to be. */
 export function readValues(given: readonly GivenVariable[]): Read {
-	const last = new Map(given.map((variable) => [variable.name, variable]));
+	const last = lastOf(given, (value, all) => expand(value, all, 0));
 	const known = [...last.values()].filter(({ name }) => isVariable(name));
 	const raw = Object.fromEntries(known.map(({ name, value }) => [name, expand(value, last, 0)]));
 	const result = variablesSchema.safeParse(raw);

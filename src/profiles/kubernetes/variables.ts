@@ -3,6 +3,7 @@
  * our own. Values come as text from the command line and the environment, and as anything from JSON files.
  */
 import { z } from "zod";
+import { bytesOf, tomlFault } from "./toml.ts";
 import { CNI_PLUGINS } from "./versions.ts";
 
 /** Real files say "\"nfs-utils net-tools\"" and mean the words inside. */
@@ -11,23 +12,36 @@ function unquote(text: string): string {
 	return inner ?? text;
 }
 
-const text = z
-	.union([z.string(), z.number(), z.boolean()])
-	.nullable()
-	.transform((value) => (value === null ? "" : unquote(String(value)).trim()));
+/** For messages; what JSON has may be long. */
+function shown(value: unknown): string {
+	const json = JSON.stringify(value) ?? String(value);
+	return json.length > 80 ? `${json.slice(0, 80)}...` : json;
+}
 
-const flag = z.union([z.boolean(), z.string(), z.null()]).transform((value, context) => {
-	if (typeof value === "boolean") return value;
-	const word = unquote(value ?? "")
-		.trim()
-		.toLowerCase();
-	if (["true", "yes", "on", "1"].includes(word)) return true;
-	if (["false", "no", "off", "0", "", "none", "null"].includes(word)) return false;
-	context.addIssue({ code: "custom", message: `expected true or false, got "${value}"` });
-	return z.NEVER;
+const insteadOf = (expected: string) => ({
+	error: ({ input }: { readonly input?: unknown }) => `expected ${expected}, got ${shown(input)}`,
 });
 
+const text = z
+	.union([z.string(), z.number(), z.boolean(), z.null()], insteadOf("a text"))
+	.transform((value) => (value === null ? "" : unquote(String(value)).trim()));
+
+const flag = z
+	.union([z.boolean(), z.string(), z.number(), z.null()], insteadOf("true or false"))
+	.transform((value, context) => {
+		const word = unquote(String(value ?? ""))
+			.trim()
+			.toLowerCase();
+		if (["true", "yes", "on", "1"].includes(word)) return true;
+		if (["false", "no", "off", "0", "", "none", "null"].includes(word)) return false;
+		context.addIssue({ code: "custom", message: `expected true or false, got ${shown(value)}` });
+		return z.NEVER;
+	});
+
 const nullableText = text.transform((value) => (/^(null|none)$/i.test(value) ? "" : value));
+
+/** Messages end in logs. */
+const withoutLogin = (item: string): string => item.replace(/:\/\/[^/?#]*@/, "://...@");
 
 function eachOf(separator: RegExp | string, pattern: RegExp, expected: string) {
 	return text.transform((value, context) => {
@@ -36,7 +50,8 @@ function eachOf(separator: RegExp | string, pattern: RegExp, expected: string) {
 			.map((item) => item.trim())
 			.filter((item) => item !== "");
 		for (const item of items)
-			if (!pattern.test(item)) context.addIssue({ code: "custom", message: `expected ${expected}, got "${item}"` });
+			if (!pattern.test(item))
+				context.addIssue({ code: "custom", message: `expected ${expected}, got "${withoutLogin(item)}"` });
 		return items;
 	});
 }
@@ -49,7 +64,11 @@ const roles = eachOf(/\s+/, /^(\/\S*|\w[\w.-]*)$/, "names or absolute paths of A
 	list.join(" "),
 );
 /** Quotes around all of it are dropped, those around a value are not. */
-const extraVars = z.union([z.record(z.string(), z.unknown()), z.string(), z.null()]).transform((value) => {
+const anyVars = z.union(
+	[z.record(z.string(), z.unknown()), z.string(), z.null()],
+	insteadOf("a text or an object of variables"),
+);
+const extraVars = anyVars.transform((value) => {
 	if (typeof value === "object") return value === null ? "" : JSON.stringify(value);
 	const [, quote = "", inner] = /^\s*(["'])(.*)\1\s*$/s.exec(value) ?? [];
 	return (inner === undefined || inner.includes(quote) ? value : inner).trim();
@@ -57,8 +76,33 @@ const extraVars = z.union([z.record(z.string(), z.unknown()), z.string(), z.null
 const packages = eachOf(/\s+/, /^[a-zA-Z0-9][a-zA-Z0-9+._:~=@*/-]*$/, "names of packages").transform((list) =>
 	list.join(" "),
 );
-const paths = eachOf(/\s+/, /^\/\S+$/, "absolute paths");
-const addresses = eachOf(",", /^https?:\/\/\S+$/, "http:// or https:// addresses").transform((list) => list.join(","));
+/** Each is a file of its own name in one folder of the machine. */
+const paths = eachOf(/\s+/, /^\/\S+$/, "absolute paths").transform((list, context) => {
+	const nameOf = (path: string): string => path.replace(/.*\//, "");
+	const twice = list.filter((path) => list.filter((other) => nameOf(other) === nameOf(path)).length > 1);
+	if (twice.length > 0)
+		context.addIssue({ code: "custom", message: `expected files of different names, got ${twice.join(" and ")}` });
+	return list;
+});
+/** A password in an address would be in the image's record, in the log, and in arguments. */
+const ADDRESS = /^https?:\/\/(?![^/?#]*@)\S+$/;
+const withoutPassword = "http:// or https:// addresses without user and password (these are the secret download)";
+const archives = eachOf(",", ADDRESS, withoutPassword).transform((list) => list.join(","));
+/** With a file's name before any query. */
+const programs = eachOf(
+	",",
+	/^https?:\/\/(?![^/?#]*@)[^\s/?#]+\/(?:[^\s?#]*\/)?[\w+~][\w.+~-]*(?:[?#]\S*)?$/,
+	`${withoutPassword} that end in a file's name before any query`,
+).transform((list, context) => {
+	const names = list.map(programName);
+	const twice = names.find((name, index) => names.indexOf(name) !== index);
+	if (twice !== undefined)
+		context.addIssue({ code: "custom", message: `expected programs of different names, got two named "${twice}"` });
+	return list.join(",");
+});
+
+/** As finish.sh names it. */
+const programName = (address: string): string => address.replace(/[?#].*/, "").replace(/.*\//, "");
 const IMAGE = /^[a-z0-9]+(?:[._:/-][a-z0-9_.-]+)*(?::[\w][\w.-]*)?(?:@sha256:[0-9a-f]{64})?$/;
 const images = eachOf(",", IMAGE, "image references such as registry.example.org/app:1.2").transform((list) =>
 	list.join(","),
@@ -69,8 +113,43 @@ const repository = matching(
 );
 const proxy = matching(/^(https?|socks5h?):\/\/\S+$/, "an address such as http://proxy.example.org:3128");
 const address = matching(/^(https?:\/\/|file:\/)\S+$/, "an http:// or https:// address");
+
+/** As image-builder's files of all years have it: an address, or an address, a suite and components, after "deb" or not. */
+const debRepository = nullableText.transform((value, context) => {
+	const [first = "", suite = "", ...components] = value.replace(/^deb\s+/, "").split(/\s+/);
+	const isWord = (word: string) => /^[\w./~+-]+$/.test(word);
+	if (
+		value === "" ||
+		(/^(https?:\/\/|file:\/)[^\s"]+$/.test(first) && [suite, ...components].every((w) => w === "" || isWord(w)))
+	) {
+		// A suite that ends in a slash is a folder, and has no components.
+		if (suite === "" || suite === "/") return first;
+		return [first, suite, ...(components.length > 0 || suite.endsWith("/") ? components : ["main"])].join(" ");
+	}
+	context.addIssue({
+		code: "custom",
+		message: `expected an address, or an address, a suite and components, without options, got "${value}"`,
+	});
+	return z.NEVER;
+});
+/** Several, for each generation of keys. */
+const keys = eachOf(/[\s,]+/, /^(https?:\/\/|file:\/)\S+$/, "http:// or https:// addresses").transform((list) =>
+	list.join(" "),
+);
 const path = matching(/^\/\S*$/, "an absolute path");
-const base64 = matching(/^[A-Za-z0-9+/\s]*={0,2}$/, "base64");
+/** Lines of base64 are joined. */
+const settings = nullableText.transform((value, context) => {
+	const joined = value.replace(/\s+/g, "");
+	const bytes = bytesOf(joined);
+	const fault = bytes === undefined ? undefined : tomlFault(bytes);
+	if (bytes !== undefined && fault === undefined) return joined;
+	const message =
+		bytes === undefined
+			? `expected base64 of TOML, got no base64: ${shown(value)}`
+			: `expected TOML in base64: ${fault}`;
+	context.addIssue({ code: "custom", message });
+	return z.NEVER;
+});
 const tag = matching(/^[\w][\w.-]*$/, "a version");
 
 /** Every variable with its type; what is absent gets its default in index.ts. */
@@ -95,23 +174,23 @@ export const VARIABLES = {
 	kubernetes_deb_version: text,
 	kubernetes_rpm_version: text,
 	kubernetes_container_registry: repository,
-	kubernetes_deb_repo: address,
+	kubernetes_deb_repo: debRepository,
 	kubernetes_deb_gpg_key: address,
 	kubernetes_rpm_repo: address,
-	kubernetes_rpm_gpg_key: address,
+	kubernetes_rpm_gpg_key: keys,
 	kubernetes_enable_kubelet: flag,
 	containerd_version: tag,
 	pause_image: matching(IMAGE, "an image reference"),
 	pip_conf_file: path,
-	containerd_additional_settings: base64,
+	containerd_additional_settings: settings,
 	containerd_config_file: path,
 	load_additional_components: flag,
 	additional_url_images: flag,
-	additional_url_images_list: addresses,
+	additional_url_images_list: archives,
 	additional_registry_images: flag,
 	additional_registry_images_list: images,
 	additional_executables: flag,
-	additional_executables_list: addresses,
+	additional_executables_list: programs,
 	additional_executables_destination_path: path,
 	KUBERNETES_VERSION: text,
 	KUBELET_VERSION: text,

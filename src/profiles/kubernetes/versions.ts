@@ -1,15 +1,10 @@
 /** Versions of Kubernetes and of what goes with it: read, checked and derived with semver, from one table. */
 import { parse, type SemVer, satisfies } from "semver";
 import { NodebuildError } from "../../errors.ts";
-import { nearest } from "../../nodefile/suggest.ts";
 import { SERIES, type Series } from "./releases.ts";
 
 export const CNI_PLUGINS = ["cilium", "calico", "flannel"] as const;
 export type CniPlugin = (typeof CNI_PLUGINS)[number];
-
-/** Where upstream has its packages; series before 1.24 are not there. */
-const REPOSITORY = "https://pkgs.k8s.io/core:/stable:";
-const FIRST_PUBLISHED = 24;
 
 export interface Release {
 	/** "1.34.2" */
@@ -38,13 +33,16 @@ const knownSeries = (): string => SERIES.map(({ series, patch }) => `${series} (
  * @throws NodebuildError USAGE that says which versions exist.
  */
 export function readRelease(text: string, name: string): Release {
-	const parsed = parse(text.trim().replace(/^v/, ""));
-	const series = SERIES.find((row) => row.series === text.trim().replace(/^v/, ""));
+	const plain = text.trim().replace(/^v/, "");
+	const series = SERIES.find((row) => row.series === plain);
 	if (series !== undefined)
 		throw fault(
 			`expected ${name} to be a full version, got the series ${text}`,
 			`the newest one known of it: ${series.series}.${series.patch}`,
 		);
+	const [, version = "", suffix = ""] = /^(\d+\.\d+\.\d+)([-+~].+)$/.exec(plain) ?? [];
+	if (version !== "") throw suffixed(text, name, version, suffix);
+	const parsed = parse(plain);
 	if (parsed === null)
 		throw fault(
 			`expected ${name} to be a version such as ${defaultVersion()}, got "${text}"`,
@@ -55,14 +53,39 @@ export function readRelease(text: string, name: string): Release {
 	return { version: parsed.version, semver: `v${parsed.version}`, series: `v${known.series}`, known };
 }
 
-function unknownRelease(got: SemVer, name: string): NodebuildError {
-	const similar = nearest(
-		`${got.major}.${got.minor}`,
-		SERIES.map(({ series }) => series),
+/** The repositories of a series have its releases only: neither what comes before them nor what others make of them. */
+function suffixed(text: string, name: string, version: string, suffix: string): NodebuildError {
+	if (/^[-~](alpha|beta|rc)/.test(suffix))
+		return fault(
+			`expected ${name} to be a release, got the pre-release ${text}`,
+			`the repositories of a series have nothing but its releases: take ${version} if it is out, or an earlier one`,
+		);
+	if (suffix.startsWith("-"))
+		return fault(
+			`expected ${name} to be a version of Kubernetes, got the version of a package, ${text}`,
+			`${name}=${version}; a package's version is for kubernetes_deb_version or kubernetes_rpm_version`,
+		);
+	return fault(
+		`expected ${name} to be an upstream release, got ${text}`,
+		`take ${version}: what follows is another distribution's`,
 	);
-	const row = SERIES.find(({ series }) => series === similar);
-	const meant = row === undefined ? "" : `did you mean ${row.series}.${row.patch}? `;
-	return fault(`expected ${name} to be of a known series, got ${got.version}`, `${meant}known: ${knownSeries()}`);
+}
+
+function unknownRelease(got: SemVer, name: string): NodebuildError {
+	return fault(
+		`expected ${name} to be of a known series, got ${got.version}`,
+		`${meantInsteadOf(got)}known: ${knownSeries()}`,
+	);
+}
+
+function meantInsteadOf(got: SemVer): string {
+	const [newest] = SERIES;
+	const oldest = SERIES.at(-1);
+	const same = SERIES.find(({ series }) => series === `1.${got.minor}`);
+	if (got.major !== 1) return same === undefined ? "" : `did you mean ${same.series}.${same.patch}? `;
+	if (newest !== undefined && got.compare(`${newest.series}.0`) > 0)
+		return `${newest.series} is the newest that this version of nodebuild knows; `;
+	return oldest === undefined ? "" : `${oldest.series} is the oldest; `;
 }
 
 /** Known releases newer than the table's patch are possible; a build finds out. */
@@ -70,27 +93,9 @@ export function newerThanKnown({ version, known }: Release): boolean {
 	return (parse(version)?.patch ?? 0) > known.patch;
 }
 
-export interface Packages {
-	/** With the revision left open: what the repository has decides. */
-	readonly deb: string;
-	readonly rpm: string;
-	readonly debRepository: string;
-	readonly rpmRepository: string;
-}
-
-export function packagesOf({ version, series, known }: Release): Packages {
-	const published = Number(known.series.split(".")[1]) >= FIRST_PUBLISHED;
-	return {
-		deb: `${version}-*`,
-		rpm: `${version}-*`,
-		debRepository: published ? `${REPOSITORY}/${series}/deb/` : "",
-		rpmRepository: published ? `${REPOSITORY}/${series}/rpm/` : "",
-	};
-}
-
 /** The version that a package's version is of: "1.34.2" of "1.34.2-1.1", "1.34.2-150500.1.1" and "1.34.2-*". */
 export function packageRelease(text: string): string | undefined {
-	return /^v?(\d+\.\d+\.\d+(?:-(?:alpha|beta|rc)\.\d+)?)(?:[-~+].*|\*)?$/.exec(text)?.[1];
+	return /^v?(\d+\.\d+\.\d+(?:-(?:alpha|beta|rc)\.\d+)?)(?:[-~+].*)?$/.exec(text)?.[1];
 }
 
 /** @throws NodebuildError USAGE when a package is of another version than the one that is asked for. */

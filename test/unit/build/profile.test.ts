@@ -4,10 +4,18 @@ import { describe, expect, test } from "vitest";
 import { applyProfile } from "../../../src/build/profile.ts";
 import type { BuildOptions } from "../../../src/build/types.ts";
 import type { BuildEvent } from "../../../src/events.ts";
+import { parseNodefile } from "../../../src/instructions/index.ts";
+import { parseText } from "../../../src/nodefile/index.ts";
 import { tempDir } from "../system/child.ts";
 
 const KUBERNETES = { profile: "kubernetes", others: { role: "worker" } };
-const DECLARED = ["KUBERNETES_VERSION", "extra_debs", "extra_repos_content"];
+
+/** With these ARGs. */
+const nodefileOf = (...args: readonly string[]) =>
+	parseNodefile(parseText(["FROM x", ...args.map((arg) => `ARG ${arg}`)].join("\n"), "Nodefile"));
+
+const ARGS = ["KUBERNETES_VERSION", "extra_debs", "extra_repos_content"];
+const DECLARED = nodefileOf(...ARGS);
 
 function setup(more: Partial<BuildOptions>) {
 	const events: BuildEvent[] = [];
@@ -41,7 +49,7 @@ describe("a Nodefile with a profile", () => {
 		const environment = { KUBERNETES_VERSION: "1.31.0", extra_debs: "one", http_proxy: "http://host:1" };
 		const apply = async (more: Partial<BuildOptions>) =>
 			(await applyProfile(KUBERNETES, setup({ environment, ...more }).options, DECLARED)).buildArgs;
-		expect(await apply({})).toEqual({ KUBERNETES_VERSION: "1.31.0", extra_debs: "one", extra_repos_content: "" });
+		expect(await apply({})).toEqual({ KUBERNETES_VERSION: "1.31.0", extra_debs: "one" });
 		const variables = [file("extra_debs", "two"), file("extra_debs", "three", "the file b.json")];
 		expect(await apply({ variables })).toMatchObject({ KUBERNETES_VERSION: "1.31.0", extra_debs: "three" });
 		const buildArgs = { extra_debs: "four", KUBERNETES_VERSION: "v1.34.1" };
@@ -50,7 +58,7 @@ describe("a Nodefile with a profile", () => {
 
 	test("gets its own ARGs from files of variables too, below --build-arg", async () => {
 		const variables = [file("BASE", "debian:13"), file("not_declared", "x"), file("OS_PATCH", null)];
-		const declared = [...DECLARED, "BASE", "OS_PATCH"];
+		const declared = nodefileOf(...ARGS, "BASE", "OS_PATCH");
 		const { buildArgs } = await applyProfile(KUBERNETES, setup({ variables }).options, declared);
 		expect(buildArgs).toMatchObject({ BASE: "debian:13" });
 		expect(buildArgs).not.toHaveProperty("not_declared");
@@ -68,10 +76,18 @@ describe("a Nodefile with a profile", () => {
 			MINE: "1",
 			http_proxy: "http://p:3128",
 			KUBERNETES_VERSION: "1.34.1",
-			extra_repos_content: "",
 		});
 		expect(diskSize).toBe(40 * 2 ** 30);
 		expect(labels).toMatchObject({ "io.nodebuild.purpose": "Kubernetes Worker" });
+	});
+
+	test("is not given empty texts, but where they are something else than its ARG's default", async () => {
+		const empty = { extra_debs: "", extra_rpms: '""', pip_conf_file: null, containerd_additional_settings: "" };
+		const variables = Object.entries(empty).map(([name, value]) => file(name, value));
+		const nodefile = nodefileOf("extra_debs", "extra_rpms=vim", "pip_conf_content", "containerd_additional_settings");
+		expect((await applyProfile(KUBERNETES, setup({ variables }).options, nodefile)).buildArgs).toEqual({
+			extra_rpms: "",
+		});
 	});
 
 	test("gets the content of files, so that a change of one is a change of the build", async () => {
@@ -90,6 +106,21 @@ describe("a Nodefile with a profile", () => {
 		});
 	});
 
+	test("is refused a configuration of containerd that is no TOML", async () => {
+		const config = join(await tempDir(), "config.toml");
+		const { options } = setup({ variables: [file("containerd_config_file", config)] });
+		const nodefile = nodefileOf("containerd_config_content");
+		await writeFile(config, "version = 2\n[plugins\n");
+		await expect(applyProfile(KUBERNETES, options, nodefile)).rejects.toMatchObject({
+			code: "USAGE",
+			message: expect.stringMatching(/config\.toml \(containerd_config_file\) cannot be used: line 2, column \d+: /),
+		});
+		await writeFile(config, "version = 2\n");
+		expect((await applyProfile(KUBERNETES, options, nodefile)).buildArgs.containerd_config_content).toMatch(
+			/^config\.toml:/,
+		);
+	});
+
 	test("gets the text of the file that ansible_user_vars names, for the key of its roles", async () => {
 		const vars = join(await tempDir(), "vars.yml");
 		await writeFile(vars, "color: blue\n");
@@ -105,9 +136,12 @@ describe("a Nodefile with a profile", () => {
 	test("has its directive's place in what is refused, and its own disk size", async () => {
 		const at = { file: "Nodefile", line: 1, column: 1, text: "# nodebuild=..." };
 		const wrong = { ...KUBERNETES, others: { role: "master" }, at };
-		await expect(applyProfile(wrong, setup({}).options, [])).rejects.toMatchObject({ code: "NODEFILE_INVALID", at });
+		await expect(applyProfile(wrong, setup({}).options, nodefileOf())).rejects.toMatchObject({
+			code: "NODEFILE_INVALID",
+			at,
+		});
 		const sized = { ...KUBERNETES, diskSize: 5 };
-		expect((await applyProfile(sized, setup({}).options, [])).diskSize).toBe(5);
+		expect((await applyProfile(sized, setup({}).options, nodefileOf())).diskSize).toBe(5);
 	});
 });
 
@@ -115,7 +149,7 @@ describe("a Nodefile without a profile", () => {
 	test("takes variables of files for the ARGs of their names", async () => {
 		const variables = [file("NAME", "a"), file("SIZE", 3), file("OTHER", "x"), file("NAMES", "y")];
 		const { options, events } = setup({ variables, buildArgs: { NAME: "b" } });
-		const { buildArgs } = await applyProfile({ others: {} }, options, ["NAME", "SIZE"]);
+		const { buildArgs } = await applyProfile({ others: {} }, options, nodefileOf("NAME", "SIZE"));
 		expect(buildArgs).toEqual({ NAME: "b", SIZE: "3" });
 		expect(events).toEqual([
 			{ type: "warning", message: "the file a.json has the unknown variable NAMES (did you mean NAME?)" },

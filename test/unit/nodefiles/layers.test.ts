@@ -4,6 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { BuildOptions } from "../../../src/build/types.ts";
 import { explain } from "../../../src/build/explain.ts";
 
 const CHAIN = ["base-os", "node", "worker"];
@@ -18,7 +19,11 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => rm(home, { recursive: true }));
 
-async function keys(name: string, buildArgs: Readonly<Record<string, string>>): Promise<readonly string[]> {
+async function keys(
+	name: string,
+	buildArgs: Readonly<Record<string, string>>,
+	more: Partial<BuildOptions> = {},
+): Promise<readonly string[]> {
 	const { plan } = await explain({
 		nodefile: `nodefiles/Nodefile.${name}`,
 		context: "nodefiles",
@@ -37,6 +42,7 @@ async function keys(name: string, buildArgs: Readonly<Record<string, string>>): 
 		platform: "linux/amd64",
 		signal: new AbortController().signal,
 		emit: () => undefined,
+		...more,
 	});
 	return plan.stages.flatMap(({ steps }) => steps.filter(({ effects }) => effects.length > 0).map(({ key }) => key));
 }
@@ -61,6 +67,9 @@ const EXECUTABLE = {
 
 const CHANGES: readonly (readonly [row: string, change: Readonly<Record<string, string>>])[] = [
 	["nothing", {}],
+	// What image-builder's common.json has.
+	["nothing", { extra_debs: "", extra_repos: "", firstboot_custom_roles_pre: "", pip_conf_file: "", no_proxy: "" }],
+	["nothing", { additional_executables_destination_path: "", containerd_additional_settings: "", pause_image: "" }],
 	["list of images to pull, CNI, CCM or autoscaler version", { CNI: "flannel" }],
 	["list of images to pull, CNI, CCM or autoscaler version", { AUTOSCALER_VERSION: "v1.34.9" }],
 	["`pause_image`, containerd settings", { pause_image: "registry.example.org/pause:1" }],
@@ -82,6 +91,11 @@ describe("what runs again", () => {
 	test.each(CHANGES)("after a change of %s is what the table says (%j)", async (row, change) => {
 		const line = document.split("\n").find((text) => text.startsWith(`| ${row} |`)) ?? "";
 		expect(await again(change)).toEqual([...line.matchAll(/\| (\d+)/g)].map(([, count]) => Number(count)));
+	});
+
+	test("after a change of a secret is nothing", async () => {
+		const secrets = new Map(["registry", "download"].map((id) => [id, { value: "files.example.org me:secret" }]));
+		expect(await keys("worker", EXECUTABLE, { secrets })).toEqual(await keys("worker", EXECUTABLE));
 	});
 
 	test("for another role starts from the same node image", async () => {

@@ -1,16 +1,59 @@
 /** What the scripts ask dnf for; scripts/k8s-rhel/dry-run.sh has it done by a real one. */
-import { mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { DEBIAN, ROCKY, setup } from "./setup.ts";
 
-test("packages of Kubernetes are installed with dnf on the RHEL family, past its own exclude", async () => {
-	const { call, log } = await setup(ROCKY, { dnf: 'echo "$*" >>"$LOG"' });
+test("packages of Kubernetes are installed with dnf on the RHEL family, past what any file excludes", async () => {
+	const { call, log } = await setup(ROCKY, { dnf: 'case $* in *repoquery*) exit ;; esac; echo "$*" >>"$LOG"' });
 	const versions = { KUBERNETES_VERSION: "1.34.2", kubernetes_rpm_version: "1.34.2-*", KUBELET_VERSION: "1.34.1" };
 	expect(call("node.sh", "kubernetes_rhel", versions).status).toBe(0);
 	expect(log()).toEqual([
-		"-y -q --setopt=install_weak_deps=False --setopt=retries=3 --setopt=disable_excludes=kubernetes install kubeadm-1.34.2-* kubelet-1.34.1-* kubectl-1.34.2-* cri-tools kubernetes-cni",
+		"-y -q --setopt=install_weak_deps=False --setopt=retries=3 --setopt=disable_excludes=all,* install kubeadm-1.34.2-* kubelet-1.34.1-* kubectl-1.34.2-* cri-tools kubernetes-cni",
 	]);
+});
+
+describe("packages of Kubernetes that no repository excludes from updates", () => {
+	const excluded = "kubelet kubeadm kubectl cri-tools kubernetes-cni";
+
+	test.each([
+		["[main]\ngpgcheck=1\n", `[main]\nexcludepkgs=${excluded}\ngpgcheck=1\n`],
+		["[main]\ngpgcheck=1\n[own]\nenabled=1\n", `[main]\nexcludepkgs=${excluded}\ngpgcheck=1\n[own]\nenabled=1\n`],
+		["[main]\nexclude=kernel*\n", `[main]\nexclude=kernel* ${excluded}\n`],
+		["[main]\nexcludepkgs = kernel*\n", `[main]\nexcludepkgs = kernel* ${excluded}\n`],
+		["", `[main]\nexcludepkgs=${excluded}\n`],
+	])("are excluded in dnf's configuration %j", async (before, after) => {
+		const { call, folder } = await setup(ROCKY, { dnf: "echo kubeadm-1.34.3" });
+		const config = join(folder, "dnf.conf");
+		writeFileSync(config, before);
+		expect(call("node.sh", `hold_rhel ${config}`)).toMatchObject({ status: 0, stderr: "" });
+		expect(readFileSync(config, "utf8")).toBe(after);
+	});
+
+	test("are left to the repository where that excludes them", async () => {
+		const { call, folder } = await setup(ROCKY, { dnf: "" });
+		const config = join(folder, "dnf.conf");
+		expect(call("node.sh", `hold_rhel ${config}`)).toMatchObject({ status: 0, stderr: "" });
+		expect(existsSync(config)).toBe(false);
+	});
+});
+
+test("each series has a repository of its own, which excludes what no update is to take", async () => {
+	const { call } = await setup(ROCKY);
+	const variables = {
+		kubernetes_series: "v1.34",
+		kubernetes_other_series: "v1.33",
+		kubernetes_rpm_gpg_key: "https://k/1 https://k/2",
+	};
+	const { stdout } = call("node.sh", "repos https://pkgs.k8s.io/core:/stable:/v1.34/rpm/", variables);
+	expect(stdout.split("\n").filter((line) => /^(\[|baseurl)/.test(line))).toEqual([
+		"[kubernetes]",
+		"baseurl=https://pkgs.k8s.io/core:/stable:/v1.34/rpm/",
+		"[kubernetes-v1.33]",
+		"baseurl=https://pkgs.k8s.io/core:/stable:/v1.33/rpm/",
+	]);
+	expect(stdout.match(/^gpgkey=https:\/\/k\/1 https:\/\/k\/2$/gm)).toHaveLength(2);
+	expect(stdout.match(/^exclude=.*kubeadm/gm)).toHaveLength(2);
 });
 
 test("whole packages take the place of minimal ones", async () => {

@@ -1,6 +1,8 @@
 /** The scripts under nodefiles/, run by this host's sh with programs of the test's own on PATH. */
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { DEBIAN, ROCKY, SCRIPTS, setup } from "./setup.ts";
@@ -89,6 +91,39 @@ describe("packages of Kubernetes", () => {
 		const { call } = await setup(DEBIAN, { "apt-cache": madison });
 		expect(call("node.sh", "newest kubeadm '1.34.2-*'").stdout).toBe("1.34.2-1.2");
 		expect(call("node.sh", "newest kubeadm 1.34.2-1.1").stdout).toBe("1.34.2-1.1");
+	});
+
+	test("of a version without a revision are of no version that begins with it", async () => {
+		const versions = "1.34.20-1.1 1.34.2-1.1 1.7.24~ds1-1 1.7.2~ds1-6 1.7.2.1-1";
+		const { call } = await setup(DEBIAN, {
+			"apt-cache": `for v in ${versions}; do echo " x | $v | http://x"; done`,
+		});
+		const newest = (pattern: string) => call("node.sh", `newest x '${pattern}'`);
+		expect(newest("1.34.2").stdout).toBe("1.34.2-1.1");
+		expect(newest("1.34.2-*").stdout).toBe("1.34.2-1.1");
+		expect(newest("1.34.20").stdout).toBe("1.34.20-1.1");
+		expect(newest("1.7.2").stdout).toBe("1.7.2~ds1-6");
+		expect(newest("1.7.24").stdout).toBe("1.7.24~ds1-1");
+		expect(newest("1.34.2-1").status).toBe(1);
+	});
+
+	test.each([
+		[
+			"https://pkgs.k8s.io/core:/stable:/v1.34/deb/",
+			[
+				"https://pkgs.k8s.io/core:/stable:/v1.34/deb/ /",
+				"https://pkgs.k8s.io/core:/stable:/v1.32/deb/ /",
+				"https://pkgs.k8s.io/core:/stable:/v1.33/deb/ /",
+			],
+		],
+		["https://a.org/v1.34/deb/", ["https://a.org/v1.34/deb/ /"]],
+		["https://a.org/ kubernetes-xenial main", ["https://a.org/ kubernetes-xenial main"]],
+	])("come from %s and, of other series, from upstream's repositories of these", async (repository, lines) => {
+		const { call } = await setup(DEBIAN);
+		const series = { kubernetes_series: "v1.34", kubernetes_other_series: "v1.32 v1.33" };
+		expect(call("node.sh", `sources '${repository}'`, series).stdout.split("\n")).toEqual(
+			lines.map((line) => `deb [signed-by=/etc/apt/keyrings/kubernetes.gpg] ${line}`),
+		);
 	});
 
 	test("that the repository has not are refused with those it has", async () => {
@@ -191,10 +226,88 @@ describe("the kubelet's cgroup driver", () => {
 	});
 });
 
+describe("what is fetched by address", () => {
+	/** Arguments to the log, the configuration to a file beside it. */
+	const curl = 'echo "$*" >>"$LOG"; cat >>"$LOG.config"; while [ "$1" != -o ]; do shift; done; echo "$3" >"$2"';
+
+	test.each([
+		["https://files.example.org/a.tar", 'user = "me:se cret\\\\\\"x"\n'],
+		["https://files.example.org:8443/a.tar?x=1", 'user = "you:other"\n'],
+		["http://files.example.org?x", 'user = "me:se cret\\\\\\"x"\n'],
+		["https://example.org/files.example.org/a.tar", ""],
+		["https://evil.example.org#files.example.org", ""],
+	])("%s comes with the password of its host, which is in no argument and no output", async (address, config) => {
+		const { call, folder, log } = await setup(DEBIAN, { curl });
+		const secret = join(folder, "secret");
+		writeFileSync(secret, 'files.example.org me:se cret\\"x\n\nfiles.example.org:8443 you:other');
+		const variables = { NODEBUILD_DOWNLOAD_SECRET: secret };
+		expect(call("common.sh", `download ${folder}/out '${address}'`, variables)).toEqual({
+			status: 0,
+			stdout: "",
+			stderr: "",
+		});
+		expect(log()).toEqual([`-fsSL --retry 3 -K - -o ${folder}/out ${address}`]);
+		expect(readFileSync(join(folder, "log.config"), "utf8")).toBe(config);
+	});
+
+	test("comes without one where there is no secret", async () => {
+		const { call, folder } = await setup(DEBIAN, { curl });
+		const variables = { NODEBUILD_DOWNLOAD_SECRET: join(folder, "none") };
+		expect(call("common.sh", `download ${folder}/out https://example.org/a`, variables).status).toBe(0);
+		expect(readFileSync(join(folder, "log.config"), "utf8")).toBe("");
+	});
+
+	test("that cannot be fetched ends the step, by its name", async () => {
+		const { call, folder } = await setup(DEBIAN, { curl: "exit 22" });
+		const variables = {
+			executables: "https://example.org/tool",
+			additional_executables_destination_path: join(folder, "bin"),
+		};
+		expect(call("finish.sh", "executables", variables)).toMatchObject({
+			status: 1,
+			stderr: "nodebuild: cannot fetch https://example.org/tool",
+		});
+	});
+
+	test("is asked with the password by a real curl", async () => {
+		const { folder } = await setup(DEBIAN);
+		const asked: (string | undefined)[] = [];
+		const server = createServer((request, response) => {
+			asked.push(request.headers.authorization);
+			response.end("content");
+		});
+		await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+		const { port } = server.address() as AddressInfo;
+		writeFileSync(join(folder, "secret"), `127.0.0.1:${port} me:se"cr\\et\n`);
+		const text = readFileSync(join(SCRIPTS, "common.sh"), "utf8");
+		const child = spawn("sh", ["-c", `${text}\ndownload ${folder}/out http://127.0.0.1:${port}/a.tar`], {
+			env: {
+				PATH: "/usr/bin:/bin",
+				NODEBUILD_OS_RELEASE: join(folder, "os-release"),
+				NODEBUILD_DOWNLOAD_SECRET: join(folder, "secret"),
+			},
+		});
+		const status = await new Promise((done) => child.on("close", done));
+		server.close();
+		expect(status).toBe(0);
+		expect(asked).toEqual([`Basic ${btoa('me:se"cr\\et')}`]);
+		expect(readFileSync(join(folder, "out"), "utf8")).toBe("content");
+	});
+});
+
+test.each(["worker", "control-plane", "combined"])(
+	"the secret for addresses is there for images and programs of a %s",
+	(role) => {
+		const steps = readFileSync(`nodefiles/Nodefile.${role}`, "utf8").split("\n");
+		for (const script of ["prepull.sh pull", "finish.sh executables"])
+			expect(steps.find((line) => line.endsWith(script))).toMatch(/^RUN .*--mount=type=secret,id=download /);
+	},
+);
+
 test("additional executables lie where they were asked to", async () => {
 	const { call, folder } = await setup(DEBIAN, { curl: 'while [ "$1" != -o ]; do shift; done; echo "$3" >"$2"' });
 	const variables = {
-		executables: "https://example.org/a/tool https://example.org/other",
+		executables: "https://example.org/a/tool?version=1&sig=a/b https://example.org/other",
 		additional_executables_destination_path: join(folder, "opt/tools"),
 	};
 	expect(call("finish.sh", "executables", variables)).toMatchObject({ status: 0, stderr: "" });

@@ -86,6 +86,13 @@ describe("KUBERNETES_VERSION", () => {
 		["latest", /such as 1\.33\.\d+, got "latest"/, /known: 1\.35/],
 		["1.99.1", /known series, got 1\.99\.1/, /known: 1\.35 .*1\.20/],
 		["2.34.1", /known series, got 2\.34\.1/, /did you mean 1\.34/],
+		["2.0.0", /known series, got 2\.0\.0/, /^known: 1\.35/],
+		["1.19.3", /known series, got 1\.19\.3/, /^1\.20 is the oldest; known: 1\.35/],
+		["1.99.1", /known series, got 1\.99\.1/, /^1\.35 is the newest that this version of nodebuild knows; known/],
+		["1.34.2-1.1", /the version of a package, 1\.34\.2-1\.1/, /^KUBERNETES_VERSION=1\.34\.2; .*kubernetes_deb_version/],
+		["1.20.2-00", /the version of a package, 1\.20\.2-00/, /^KUBERNETES_VERSION=1\.20\.2; /],
+		["v1.34.2-rc.1", /a release, got the pre-release v1\.34\.2-rc\.1/, /releases: take 1\.34\.2 if it is out/],
+		["1.34.2+k3s1", /an upstream release, got 1\.34\.2\+k3s1/, /^take 1\.34\.2: /],
 	])("%s is refused, and what exists is said", (version, message, hint) => {
 		const refused = refusal(() => resolve({ KUBERNETES_VERSION: version }));
 		expect(refused.message).toMatch(message);
@@ -121,6 +128,7 @@ describe("KUBERNETES_VERSION", () => {
 		["1.34.2", "1.34.2"],
 		["1.34.0-rc.1-1.1", "1.34.0-rc.1"],
 		["1.34", undefined],
+		["1.34.2*", undefined],
 	])("the package version %s is of %s", (text, version) => {
 		expect(packageRelease(text)).toBe(version);
 	});
@@ -150,6 +158,43 @@ describe("what goes together", () => {
 		["1.34.2", "1.34.2", "1.32.0", /kubectl to be within one minor version/],
 	])("not kubeadm %s, kubelet %s, kubectl %s", (kubeadm, kubelet, kubectl, message) => {
 		expect(refusal(skew(kubeadm, kubelet, kubectl)).message).toMatch(message);
+	});
+
+	test("a kubelet and kubectl of another series come from upstream's repository of that one", () => {
+		const other = (values: Values) =>
+			resolve({ KUBERNETES_VERSION: "1.34.2", ...values }).buildArgs.kubernetes_other_series;
+		expect(other({})).toBe("");
+		expect(other({ KUBELET_VERSION: "1.34.1" })).toBe("");
+		expect(other({ KUBELET_VERSION: "1.32.1" })).toBe("v1.32");
+		expect(other({ KUBELET_VERSION: "1.32.1", KUBECTL_VERSION: "1.33.0" })).toBe("v1.32 v1.33");
+		expect(other({ KUBELET_VERSION: "1.33.1", KUBECTL_VERSION: "1.33.0" })).toBe("v1.33");
+		const own = { kubernetes_deb_repo: "https://a.org/deb/", kubernetes_rpm_repo: "https://a.org/rpm/" };
+		expect(other({ KUBELET_VERSION: "1.32.1", ...own })).toBe("");
+	});
+
+	test.each([
+		["/etc/kubernetes.list", "kubernetes_deb_repo"],
+		["/etc/a.list /etc/kubernetes.repo", "kubernetes_rpm_repo"],
+	])("extra_repos of %s would lie where %s does", (extra_repos, name) => {
+		const files = (more: Values) => resolve({ KUBERNETES_VERSION: "1.34.2", extra_repos, ...more }).files;
+		expect(refusal(() => files({})).message).toContain(`, which is that of ${name}, got /etc/kubernetes.`);
+		expect(() => files({ disable_public_repos: true })).not.toThrow();
+		expect(() => files({ KUBERNETES_VERSION: "1.20.2" })).not.toThrow();
+	});
+
+	test("a kubelet that upstream has no repository of has to have one that is named", () => {
+		const versions = { KUBERNETES_VERSION: "1.25.16", KUBELET_VERSION: "1.23.17" };
+		expect(refusal(() => resolve(versions))).toEqual({
+			message: "expected KUBELET_VERSION to be of a series that pkgs.k8s.io has, 1.24 or newer, got 1.23.17",
+			hint: "name a repository that has it with extra_repos, or with kubernetes_deb_repo or kubernetes_rpm_repo",
+		});
+		const args = (more: Values) => resolve({ ...versions, ...more }).buildArgs;
+		expect(args({ extra_repos: "/etc/own.list" }).KUBELET_VERSION).toBe("1.23.17");
+		expect(args({ kubernetes_deb_repo: "https://a.org/deb/" }).kubernetes_other_series).toBe("");
+		expect(
+			refusal(() => resolve({ KUBERNETES_VERSION: "1.24.17", KUBELET_VERSION: "1.24.17", KUBECTL_VERSION: "1.23.17" }))
+				.message,
+		).toMatch(/expected KUBECTL_VERSION/);
 	});
 
 	test("a plugin and a containerd outside their ranges are refused with the range", () => {
@@ -216,12 +261,34 @@ describe("values", () => {
 
 	test.each([
 		["disable_public_repos", "maybe", /true or false, got "maybe"/],
+		["disable_public_repos", [true], /expected true or false, got \[true\]/],
+		["disable_public_repos", 2, /expected true or false, got 2/],
+		["extra_debs", ["a", "b"], /expected a text, got \["a","b"\]/],
+		["KUBERNETES_VERSION", { a: 1 }, /expected a text, got \{"a":1\}/],
+		["CNI", ["cilium"], /expected a text, got \["cilium"\]/],
+		["ansible_user_vars", ["a"], /expected a text or an object of variables, got \["a"\]/],
+		["extra_repos", "/a/x.list /b/y.list /c/x.list", /files of different names, got \/a\/x\.list and \/c\/x\.list/],
 		["extra_repos", "relative.list", /absolute paths, got "relative\.list"/],
 		["additional_url_images_list", "ftp://x/y.tar", /http:\/\/ or https:\/\/ addresses/],
+		[
+			"additional_url_images_list",
+			"https://me:pw@x/y.tar",
+			/without user and password.*got "https:\/\/\.\.\.@x\/y\.tar"/,
+		],
+		["additional_executables_list", "https://me:pw@x/y", /secret download.*got "https:\/\/\.\.\.@x\/y"/],
+		["additional_executables_list", "https://x.org/?name=tool", /end in a file's name before any query, got/],
+		["additional_executables_list", "https://x.org", /end in a file's name/],
+		["additional_executables_list", "https://x.org/a/..", /end in a file's name/],
+		["additional_executables_list", "https://x.org/a%20b", /end in a file's name/],
+		["additional_executables_list", "https://x.org/a?v=1,https://y.org/b/a", /different names, got two named "a"/],
 		["additional_registry_images_list", "UPPER", /image references/],
 		["pip_conf_file", "pip.conf", /an absolute path/],
 		["http_proxy", "proxy:3128", /an address such as/],
-		["containerd_additional_settings", "not base64!", /base64/],
+		["containerd_additional_settings", "not base64!", /base64 of TOML, got no base64: "not base64!"/],
+		["containerd_additional_settings", "IyBub25", /got no base64/],
+		["containerd_additional_settings", btoa("a = 1\nb = [\n"), /TOML in base64: line 3, column 1: invalid value/],
+		["containerd_additional_settings", btoa("a = 1\na = 2\n"), /TOML in base64: line 2, column \d+: /],
+		["containerd_additional_settings", "/w==", /TOML in base64: it is no UTF-8/],
 		["CNI", "weave", /cilium.*calico.*flannel/],
 		["extra_debs", "a;b", /names of packages, got "a;b"/],
 		["CCM_REGISTRY", "registry.example.org/ccm:v1", /without a tag/],
@@ -229,6 +296,18 @@ describe("values", () => {
 		const refused = refusal(() => resolve({ [name]: value }));
 		expect(refused.message).toMatch(message);
 		expect(refused.message).toContain(`${name} (the file vars.json)`);
+	});
+
+	test("of settings of containerd are TOML, in base64 of any number of lines", () => {
+		const toml = `version = 2\n[plugins."io.containerd.grpc.v1.cri".registry]\nconfig_path = "/etc/x" # ${"x".repeat(60)}\n`;
+		const lines = btoa(toml).replace(/.{76}/g, "$&\n");
+		const { containerd_additional_settings } = resolve({ containerd_additional_settings: `${lines}\n` }).buildArgs;
+		expect(containerd_additional_settings).toBe(btoa(toml));
+	});
+
+	test("of switches may be numbers", () => {
+		expect(resolve({ disable_public_repos: 1, extra_repos: "/a.list" }).buildArgs.disable_public_repos).toBe("true");
+		expect(resolve({ disable_public_repos: 0 }).buildArgs.disable_public_repos).toBe("false");
 	});
 
 	test("with unknown names are left alone, but for those that are nearly known", () => {
@@ -277,6 +356,20 @@ describe("images and programs", () => {
 	test("are not pulled where that is switched off", () => {
 		expect(worker({ PREPULL: "false" })).toMatchObject({ prepull: "false", prepull_images: "" });
 		expect(worker({})).toMatchObject({ prepull: "true" });
+	});
+
+	test("that are not pulled are in no label", () => {
+		const labels = (more: Values) =>
+			Object.keys(resolve({ KUBERNETES_VERSION: "1.34.2", ...more }, { role: "worker" }).labels);
+		expect(labels({})).toContain("io.nodebuild.version.cilium");
+		expect(labels({ PREPULL: false })).toEqual(["io.nodebuild.purpose", "io.nodebuild.version.kubernetes"]);
+	});
+
+	test("of a cloud controller manager have to be named by its repository", () => {
+		const warnings = (role: string, more: Values) => resolve({ CCM_VERSION: "v3", ...more }, { role }).warnings;
+		expect(warnings("control-plane", {})).toEqual([expect.stringMatching(/^CCM_VERSION is of no image: CCM_REGISTRY/)]);
+		expect(warnings("control-plane", { CCM_REGISTRY: "registry.example.org/ccm" })).toEqual([]);
+		expect(warnings("worker", {})).toEqual([]);
 	});
 
 	test("of additional lists come each with its switch", () => {

@@ -9,7 +9,7 @@ async function rows(file: string, probe: Probe): Promise<readonly (readonly stri
 export const user = resourceKind({
 	parameters: { username: z.string().optional() },
 	presence: "exists",
-	properties: { exists: "value", uid: "value", gid: "value", groups: "value", home: "value", shell: "value" },
+	properties: { exists: "flag", uid: "number", gid: "number", groups: "value", home: "value", shell: "value" },
 	async find({ name: key, parameters: { username = key } }, probe) {
 		const found = (await rows("/etc/passwd", probe)).find(([name]) => name === username);
 		if (found === undefined) return facts({ exists: false }, "there is no such user");
@@ -24,7 +24,7 @@ export const user = resourceKind({
 export const group = resourceKind({
 	parameters: { groupname: z.string().optional() },
 	presence: "exists",
-	properties: { exists: "value", gid: "value" },
+	properties: { exists: "flag", gid: "number" },
 	async find({ name: key, parameters: { groupname = key } }, probe) {
 		const found = (await rows("/etc/group", probe)).find(([name]) => name === groupname);
 		if (found === undefined) return facts({ exists: false }, "there is no such group");

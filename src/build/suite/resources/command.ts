@@ -6,7 +6,7 @@ import type { Value } from "../value.ts";
 
 export const command = resourceKind({
 	parameters: { exec: z.string().optional(), timeout: milliseconds(10_000) },
-	properties: { "exit-status": "value", stdout: "text", stderr: "text" },
+	properties: { "exit-status": "number", stdout: "text", stderr: "text" },
 	async find({ name, parameters: { exec = name, timeout } }, probe) {
 		try {
 			const { status, stdout, stderr } = await sh(probe, exec, [], { timeout });

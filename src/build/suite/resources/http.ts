@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { facts, milliseconds, resourceKind, sh } from "../kind.ts";
+import { MatcherError } from "../matchers.ts";
 
 /** The answer's status and the length of its headers, then headers and body. */
 const HTTP = `command -v curl >/dev/null || exit 3
@@ -27,7 +28,14 @@ export const http = resourceKind({
 		proxy: z.string().optional(),
 		method: z.string().optional(),
 	},
-	properties: { status: "value", headers: "text", body: "text" },
+	properties: { status: "number", headers: "text", body: "text" },
+	check(name, { url }) {
+		if (!/^https?:\/\/\S+$/.test(url ?? name))
+			throw new MatcherError(
+				`expected an http:// or https:// address, got ${url ?? name}`,
+				url === undefined ? [] : ["url"],
+			);
+	},
 	async find({ name, parameters }, probe) {
 		// On standard input: a password is not to be seen in the machine's list of processes.
 		const { status, stdout, stderr } = await sh(probe, HTTP, [], { stdin: curlConfig(name, parameters) });

@@ -18,12 +18,12 @@ export const mount = resourceKind({
 	parameters: { mountpoint: z.string().optional(), timeout: milliseconds(1000) },
 	presence: "exists",
 	properties: {
-		exists: "value",
+		exists: "flag",
 		opts: "value",
 		"vfs-opts": "value",
 		source: "value",
 		filesystem: "value",
-		usage: "value",
+		usage: "number",
 	},
 	async find({ name, parameters: { mountpoint = name }, wanted }, probe) {
 		const { stdout } = await sh(probe, "cat /proc/1/mountinfo", []);

@@ -1,25 +1,37 @@
 /** Ports, addresses, names, and network cards. */
 import { z } from "zod";
 import { facts, linesOf, milliseconds, resourceKind, sh } from "../kind.ts";
+import { MatcherError } from "../matchers.ts";
 
 const PORT = /^(tcp|tcp6|udp|udp6):(\d+)$/;
+function portOf(text: string): { readonly table: string; readonly number: number } | undefined {
+	const [, table, digits] = PORT.exec(/^\d+$/.test(text) ? `tcp:${text}` : text) ?? [];
+	const number = Number(digits);
+	return table === undefined || number < 1 || number > 65_535 ? undefined : { table, number };
+}
+
+/** @param own the attribute that says it in place of the name */
+function misnamed(attribute: string, expected: string, name: string, own: string | undefined): MatcherError {
+	return new MatcherError(`expected ${expected}, got ${own ?? name}`, own === undefined ? [] : [attribute]);
+}
+
 /** States of /proc/net: what listens with TCP, and what is bound with UDP. */
 const LISTENING = { tcp: "0A", udp: "07" } as const;
 
 export const port = resourceKind({
 	parameters: { port: z.string().optional() },
 	presence: "listening",
-	properties: { listening: "value", ip: "value" },
+	properties: { listening: "flag", ip: "value" },
+	check(name, { port: own }) {
+		if (portOf(own ?? name) === undefined) throw misnamed("port", "a port such as tcp:22 or udp6:53", name, own);
+	},
 	async find({ name, parameters: { port: wanted = name } }, probe) {
-		const [, table, number] = PORT.exec(/^\d+$/.test(wanted) ? `tcp:${wanted}` : wanted) ?? [];
-		if (table === undefined) return facts({}, `expected a port such as tcp:22 or udp6:53, got ${wanted}`);
+		const { table = "", number = 0 } = portOf(wanted) ?? {};
 		const { stdout } = await sh(probe, 'cat -- "/proc/net/$1"', [table]);
 		const state = table.startsWith("tcp") ? LISTENING.tcp : LISTENING.udp;
 		const found = linesOf(stdout)
 			.map((line) => line.trim().split(/\s+/))
-			.filter(
-				([, local = "", , its]) => its === state && Number.parseInt(local.split(":")[1] ?? "", 16) === Number(number),
-			)
+			.filter(([, local = "", , its]) => its === state && Number.parseInt(local.split(":")[1] ?? "", 16) === number)
 			.map(([, local = ""]) => addressOf(local.split(":")[0] ?? ""));
 		return facts({ listening: found.length > 0, ip: found }, "nothing listens there");
 	},
@@ -44,17 +56,19 @@ function shortest(groups: readonly string[]): string {
 	return `${text.slice(0, run.index).replace(/:$/, "")}::${text.slice(run.index + run[0].length).replace(/^:/, "")}`;
 }
 
+const ADDRESS = /^tcp:\/\/\[?([^\]\s]+)\]?:(\d+)$/;
 const ADDR = `command -v bash >/dev/null || exit 3
 timeout "$3" bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$2" 2>/dev/null`;
 
 export const addr = resourceKind({
 	// More than goss waits: an emulated machine is slow.
-	parameters: { address: z.string().startsWith("tcp://").optional(), timeout: milliseconds(5000) },
-	properties: { reachable: "value" },
+	parameters: { address: z.string().optional(), timeout: milliseconds(5000) },
+	properties: { reachable: "flag" },
+	check(name, { address: own }) {
+		if (!ADDRESS.test(own ?? name)) throw misnamed("address", "an address such as tcp://10.0.0.1:80", name, own);
+	},
 	async find({ name, parameters: { address = name, timeout } }, probe) {
-		const [, host, number] = /^tcp:\/\/\[?([^\]]+)\]?:(\d+)$/.exec(address) ?? [];
-		if (host === undefined || number === undefined)
-			return facts({}, `expected an address such as tcp://10.0.0.1:80, got ${address}`);
+		const [, host = "", number = ""] = ADDRESS.exec(address) ?? [];
 		const { status } = await sh(probe, ADDR, [host, number, String(timeout / 1000)]);
 		return status === 3 ? facts({}, "expected bash in the machine, got none") : facts({ reachable: status === 0 });
 	},
@@ -63,7 +77,7 @@ export const addr = resourceKind({
 export const dns = resourceKind({
 	parameters: { resolve: z.string().optional(), server: z.string().optional(), timeout: milliseconds(500) },
 	presence: "resolvable",
-	properties: { resolvable: "value", resolveable: "value", addrs: "value" },
+	properties: { resolvable: "flag", resolveable: "flag", addrs: "value" },
 	async find({ name, parameters: { resolve = name, server } }, probe) {
 		if (server !== undefined) return facts({}, "asking a server takes goss in the machine");
 		const { stdout } = await sh(probe, 'getent ahosts -- "$1"', [resolve]);
@@ -79,7 +93,7 @@ ip -o addr show dev "$1" | sed -n 's/.* inet6\\{0,1\\} \\([^ ]*\\).*/\\1/p'`;
 export const networkInterface = resourceKind({
 	parameters: { name: z.string().optional() },
 	presence: "exists",
-	properties: { exists: "value", addrs: "value", mtu: "value" },
+	properties: { exists: "flag", addrs: "value", mtu: "number" },
 	async find({ name: key, parameters: { name = key } }, probe) {
 		const { status, stdout } = await sh(probe, INTERFACE, [name]);
 		if (status === 3) return facts({ exists: false }, "there is no such interface");

@@ -17,7 +17,7 @@ fi`;
 export const packageKind = resourceKind({
 	parameters: { name: z.string().optional() },
 	presence: "installed",
-	properties: { installed: "value", versions: "value" },
+	properties: { installed: "flag", versions: "value" },
 	async find({ name: key, parameters: { name = key } }, probe) {
 		const { status, stdout } = await sh(probe, PACKAGE, [name]);
 		if (status === 3) return facts({}, "expected dpkg, rpm or apk in the machine, got none of them");
@@ -32,7 +32,7 @@ systemctl is-active -- "$1" 2>&1; echo $?`;
 /** As goss: enabled is what `systemctl is-enabled` ends well for, which static units do too. */
 export const service = resourceKind({
 	parameters: { name: z.string().optional() },
-	properties: { enabled: "value", running: "value", runlevels: "value" },
+	properties: { enabled: "flag", running: "flag", runlevels: "value" },
 	async find({ name: key, parameters: { name = key } }, probe) {
 		const lines = linesOf((await sh(probe, SERVICE, [name])).stdout);
 		// Either answer may be a message of several lines; the statuses are the lines that are numbers alone.
@@ -46,7 +46,7 @@ const COMM_LENGTH = 15;
 
 export const process = resourceKind({
 	parameters: { comm: z.string().optional() },
-	properties: { running: "value" },
+	properties: { running: "flag" },
 	async find({ name, parameters: { comm = name } }, probe) {
 		const { stdout } = await sh(probe, "cat /proc/[0-9]*/comm 2>/dev/null", []);
 		return facts({ running: linesOf(stdout).includes(comm.slice(0, COMM_LENGTH)) });

@@ -65,6 +65,24 @@ describe("is refused at its place", () => {
 		["file:\n  /a:\n    mode: {have-prefx: '0'}\n", 3, 12, 'unknown matcher "have-prefx" (did you mean have-prefix?)'],
 		["mount:\n  /:\n    usage:\n      lt: most\n", 4, 7, 'expected a number, got "most"'],
 		["file:\n  /a:\n    contents:\n    - fine\n    - /(/\n", 5, 7, 'expected a regular expression, got "/(/"'],
+		["command:\n  x: {exit-status: zero}\n", 2, 7, 'expected a number, got "zero"'],
+		["command:\n  x:\n    exit-status: {not: one}\n", 3, 19, 'expected a number, got "one"'],
+		["command:\n  x:\n    exit-status:\n      or: [0, two]\n", 4, 15, 'expected a number, got "two"'],
+		["command:\n  x: {exit-status: true}\n", 2, 7, "expected a number, got true"],
+		["file:\n  /a: {exists: yes}\n", 2, 8, 'expected true or false, got "yes"'],
+		["service:\n  a: {running: 1}\n", 2, 7, "expected true or false, got 1"],
+		["package:\n  a:\n    installed: 'on'\n", 3, 5, 'expected true or false, got "on"'],
+		["user:\n  a: {uid: root}\n", 2, 7, 'expected a number, got "root"'],
+		["port:\n  ssh: {listening: true}\n", 2, 3, "expected a port such as tcp:22 or udp6:53, got ssh"],
+		["port:\n  tcp:99999: {listening: true}\n", 2, 3, "expected a port such as tcp:22 or udp6:53, got tcp:99999"],
+		["port:\n  ssh:\n    port: sctp:22\n", 3, 5, "expected a port such as tcp:22 or udp6:53, got sctp:22"],
+		[
+			"addr:\n  10.0.0.1:80: {reachable: true}\n",
+			2,
+			3,
+			"expected an address such as tcp://10.0.0.1:80, got 10.0.0.1:80",
+		],
+		["http:\n  example.org: {status: 200}\n", 2, 3, "expected an http:// or https:// address, got example.org"],
 		["command:\n  x:\n    timeout: soon\n", 3, 5, "timeout: Invalid input: expected number, received string"],
 		["file:\n  /a: {exists: true}\n  /a: {exists: true}\n", 3, 3, "the suite is no YAML: Map keys must be unique"],
 		["file:\n  /a: {exists: true\n", 3, 1, "the suite is no YAML: "],
@@ -77,6 +95,11 @@ describe("is refused at its place", () => {
 		expect(error).toMatchObject({ code: "SUITE_INVALID", at: { file: "suite.yaml", line, column } });
 		expect(error.at?.text).toBe(text.split("\n")[line - 1]);
 	});
+});
+
+test("variables may give texts of true, false and numbers", () => {
+	const suite = 'service:\n  a: {running: "{{.Vars.on}}"}\ncommand:\n  x: {exit-status: "{{.Vars.status}}"}\n';
+	expect(read(suite, { on: true, status: 3 }).resources).toHaveLength(2);
 });
 
 test("docs/suites.md has every resource with what is compared, and its example is read", () => {

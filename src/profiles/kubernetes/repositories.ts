@@ -1,0 +1,94 @@
+/** Where the packages come from: upstream's repositories, each of one series, or the user's own. */
+import { NodebuildError } from "../../errors.ts";
+import type { Values } from "./variables.ts";
+import type { Components, Release } from "./versions.ts";
+
+/** Where upstream has its packages; series before 1.24 are not there. */
+const UPSTREAM = "https://pkgs.k8s.io/core:/stable:";
+const FIRST_PUBLISHED = 24;
+
+/** Upstream's until 2024; what is written down of them is still read. */
+const GONE = /^https?:\/\/(apt\.kubernetes\.io|packages\.cloud\.google\.com)\//;
+
+const isPublished = ({ known }: Release): boolean => Number(known.series.split(".")[1]) >= FIRST_PUBLISHED;
+
+const upstream = (release: Release, format: "deb" | "rpm"): string =>
+	isPublished(release) ? `${UPSTREAM}/${release.series}/${format}/` : "";
+
+const isUpstream = (address: string): boolean => address.startsWith("https://pkgs.k8s.io/");
+
+/**
+ * Build arguments with repositories and keys.
+ * @throws NodebuildError USAGE for upstream's repository of another series, and for components that no repository has
+ */
+export function repositoriesOf(values: Values, components: Components): Readonly<Record<string, string>> {
+	const { kubeadm } = components;
+	const deb = values.kubernetes_deb_repo || upstream(kubeadm, "deb");
+	const rpm = values.kubernetes_rpm_repo || upstream(kubeadm, "rpm");
+	requireSeries(deb, "kubernetes_deb_repo", kubeadm);
+	requireSeries(rpm, "kubernetes_rpm_repo", kubeadm);
+	const debKey = values.kubernetes_deb_gpg_key || keyOf(deb, "Release.key");
+	if (values.disable_public_repos !== true) {
+		if (debKey !== "") requireOwnName(values, "kubernetes.list", "kubernetes_deb_repo");
+		if (rpm !== "") requireOwnName(values, "kubernetes.repo", "kubernetes_rpm_repo");
+	}
+	const others = [components.kubelet, components.kubectl].filter(({ series }) => series !== kubeadm.series);
+	const brought = (values.extra_repos ?? []).length > 0;
+	const own = [deb, rpm].some((address) => address !== "" && !isUpstream(address));
+	if (!brought && !own) for (const release of others) requirePublished(release, components);
+	const added = others.filter(isPublished).map(({ series }) => series);
+	return {
+		kubernetes_deb_repo: deb,
+		kubernetes_rpm_repo: rpm,
+		kubernetes_deb_gpg_key: debKey,
+		kubernetes_rpm_gpg_key: values.kubernetes_rpm_gpg_key || keyOf(rpm, "repodata/repomd.xml.key"),
+		kubernetes_other_series: isUpstream(deb) || isUpstream(rpm) ? [...new Set(added)].join(" ") : "",
+	};
+}
+
+/** Upstream's repositories have their key beside the packages; one's own says where it is, or has none. */
+function keyOf(repository: string, name: string): string {
+	return isUpstream(repository) ? `${repository.replace(/\/?$/, "/")}${name}` : "";
+}
+
+/** The build writes a file for its own repository beside those of extra_repos. */
+function requireOwnName({ extra_repos = [] }: Values, taken: string, by: string): void {
+	const path = extra_repos.find((each) => each.endsWith(`/${taken}`));
+	if (path === undefined) return;
+	throw new NodebuildError({
+		code: "USAGE",
+		message: `expected files of extra_repos to have other names than ${taken}, which is that of ${by}, got ${path}`,
+		hint: "give the file another name, or say disable_public_repos=true, so that only extra_repos count",
+	});
+}
+
+function requireSeries(address: string, name: string, { series, version }: Release): void {
+	const [, got] = /^https:\/\/pkgs\.k8s\.io\/core:\/\w+:\/(v\d+\.\d+)\//.exec(address) ?? [];
+	if (got === undefined || got === series) return;
+	throw new NodebuildError({
+		code: "USAGE",
+		message: `expected ${name} to be of the series ${series}, which ${version} is of, got ${address}`,
+		hint: "leave it out: it follows from the version",
+	});
+}
+
+function requirePublished(release: Release, { kubelet }: Components): void {
+	if (isPublished(release)) return;
+	const name = release === kubelet ? "KUBELET_VERSION" : "KUBECTL_VERSION";
+	throw new NodebuildError({
+		code: "USAGE",
+		message: `expected ${name} to be of a series that pkgs.k8s.io has, 1.${FIRST_PUBLISHED} or newer, got ${release.version}`,
+		hint: "name a repository that has it with extra_repos, or with kubernetes_deb_repo or kubernetes_rpm_repo",
+	});
+}
+
+/** Of repositories that are there no more; nobody is told of the one that he has not written. */
+export function goneRepositories(values: Values): readonly string[] {
+	return (["kubernetes_deb_repo", "kubernetes_rpm_repo"] as const).flatMap((name) => {
+		const [, host] = GONE.exec(values[name] ?? "") ?? [];
+		if (host === undefined || values.disable_public_repos === true) return [];
+		return [
+			`${name} is at ${host}, which is there no more since 2024: name a mirror, or extra_repos with disable_public_repos`,
+		];
+	});
+}
