@@ -11,6 +11,7 @@ import type { Companion } from "../../system/process.ts";
 import type { AttachedDisk, DiskFile, FrozenDisk, FrozenLive, LiveFailure, LiveRequest, Machine } from "../types.ts";
 import { type Accelerator, diskNodeOptions, type QemuFiles } from "./arguments.ts";
 import { DiskSlots } from "./attach.ts";
+import { blockError, kernelPanic, kvmFailed, poweredOff, qemuEnded } from "./failures.ts";
 import { mayReadMemory } from "./live/memory.ts";
 import type { LiveRecord } from "./live/state.ts";
 import { liveFailure, type LiveIdentity, type LiveProcess, loadLive, saveLive } from "./live/transfer.ts";
@@ -243,56 +244,6 @@ export class QemuMachine implements Machine {
 /** A live state that was not to be: its room is the layer's. */
 async function discard(request: LiveRequest | undefined): Promise<void> {
 	if (request !== undefined) await rm(request.folder, { recursive: true, force: true });
-}
-
-/** QEMU stops a guest whose disk file cannot be written (werror=enospc); it could only wait. */
-function blockError(data: Readonly<Record<string, unknown>>, cause?: unknown): NodebuildError {
-	const full = data.nospace === true;
-	return new NodebuildError({
-		code: full ? "HOST_DISK_FULL" : "MACHINE_LOST",
-		message: full
-			? "this host's disk is full: the machine could not write to its disk"
-			: `the machine could not ${String(data.operation ?? "reach")} its disk: ${String(data.reason ?? "I/O error")}`,
-		hint: full
-			? 'free some space ("nodebuild prune" removes layers that no image needs), then run the build again: it goes on after the last finished step'
-			: "look at the host's disk and its kernel log",
-		cause,
-	});
-}
-
-function poweredOff(): NodebuildError {
-	return new NodebuildError({
-		code: "MACHINE_LOST",
-		message: "the machine was powered off from within",
-		hint: "a step may reboot the machine, but must not power it off: nodebuild does that once the image is done",
-	});
-}
-
-function kernelPanic(line: string): NodebuildError {
-	return new NodebuildError({
-		code: "MACHINE_LOST",
-		message: `the machine's kernel crashed and did not reboot: ${line}`,
-		hint: "nodebuild shell boots the layer before this step; a kernel that lacks memory gets more with --memory",
-	});
-}
-
-function kvmFailed(): NodebuildError {
-	return new NodebuildError({
-		code: "KVM_FAILED",
-		message: "KVM could not run an instruction of the guest, and QEMU stopped the machine (internal error)",
-		hint: "run the build again: machines are emulated until this host is booted anew, which is slower and gives the same result",
-	});
-}
-
-function qemuEnded(status: number | undefined, signal: string | undefined): NodebuildError {
-	return new NodebuildError({
-		code: "MACHINE_LOST",
-		message: `the machine's QEMU process ended: ${signal === undefined ? `exit status ${status}` : `killed by ${signal}`}`,
-		hint:
-			signal === "SIGKILL"
-				? "the kernel kills processes when the host's memory is short (see dmesg): give machines less with --memory"
-				: "run the build again: it goes on after the last finished step",
-	});
 }
 
 /** Console text as lines: escape sequences of firmware and boot loader removed, blank lines dropped. */
