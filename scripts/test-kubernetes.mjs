@@ -5,9 +5,10 @@
  *             checked on a booted machine with the suite `kubernetes`
  *   changes   what runs again after each kind of change, held against the table of docs/kubernetes.md
  *   rhel      the scripts of the Nodefiles with a real dnf in a container-like root (as root, on Debian or Ubuntu)
+ *   knobs     a worker with all other variables, roles and secrets, and a ConfigDrive
  *   proof     a control plane that `kubeadm init` runs on and a worker that joins it, with no network but theirs
  *
- *   node scripts/test-kubernetes.mjs [--only images|changes|rhel|proof]... [--base debian:12]... [--version 1.20.2]...
+ *   node scripts/test-kubernetes.mjs [--only images|changes|rhel|knobs|proof]... [--base debian:12]... [--version 1.20.2]...
  *     [--mirror FOLDER] [--measure] [--with COMMAND]
  *
  * The mirror's folder is kept, with the real 1.20.2 that is built into it once (ten minutes on two free cores). --measure
@@ -20,6 +21,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { tryKnobs } from "./k8s-knobs/knobs.mjs";
 import { prove } from "./k8s-proof/proof.mjs";
 
 const REAL = "1.20.2";
@@ -27,7 +29,7 @@ const ROLES = ["worker", "control-plane", "combined"];
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { values } = parseArgs({
 	options: {
-		only: { type: "string", multiple: true, default: ["images", "changes", "rhel", "proof"] },
+		only: { type: "string", multiple: true, default: ["images", "changes", "rhel", "knobs", "proof"] },
 		base: { type: "string", multiple: true, default: ["debian:12", "debian:13"] },
 		version: { type: "string", multiple: true, default: [REAL, "1.34.2"] },
 		mirror: { type: "string", default: join(tmpdir(), "nodebuild-k8s-mirror") },
@@ -181,6 +183,15 @@ try {
 		);
 	}
 	if (values.only.includes("rhel")) show("RHEL family", rhel());
+	if (values.only.includes("knobs"))
+		show(
+			"knobs",
+			await tryKnobs({
+				args: buildArgs("debian:12", "1.34.2", "worker"),
+				program: join(values.mirror, "kubernetes/bin/pause"),
+				repository: join(values.mirror, "internal.sources"),
+			}),
+		);
 	if (values.only.includes("proof")) show("proof", await proof());
 } finally {
 	mirror.kill();

@@ -1,6 +1,7 @@
 /** OCI images of one layer each, pushed to a registry on loopback. */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 
 /** @param {Buffer} data */
@@ -30,6 +31,33 @@ async function putBlob(registry, repository, data) {
 	return digest;
 }
 
+/** @param {Buffer} tar its only layer @param {string} program */
+const configOf = (tar, program) =>
+	Buffer.from(
+		JSON.stringify({
+			architecture: "amd64",
+			os: "linux",
+			config: { Entrypoint: [program], Env: ["PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"] },
+			rootfs: { type: "layers", diff_ids: [digestOf(tar)] },
+		}),
+	);
+
+/**
+ * An archive as `docker save` writes it.
+ * @param {string} file @param {{ name: string, tree: string, program: string }} image `name`: with its tag
+ */
+export function writeArchive(file, { name, tree, program }) {
+	const folder = `${file}.d`;
+	mkdirSync(folder, { recursive: true });
+	const tar = tarOf(tree);
+	writeFileSync(`${folder}/layer.tar`, tar);
+	writeFileSync(`${folder}/config.json`, configOf(tar, program));
+	const manifest = [{ Config: "config.json", RepoTags: [name], Layers: ["layer.tar"] }];
+	writeFileSync(`${folder}/manifest.json`, JSON.stringify(manifest));
+	execFileSync("tar", ["-cf", file, "-C", folder, "manifest.json", "config.json", "layer.tar"]);
+	rmSync(folder, { recursive: true });
+}
+
 /**
  * @param {string} registry "http://127.0.0.1:5000"
  * @param {{ repository: string, tag: string, tree: string, program: string }} image `tree`: folder with the image's files;
@@ -38,14 +66,7 @@ async function putBlob(registry, repository, data) {
 export async function pushImage(registry, { repository, tag, tree, program }) {
 	const tar = tarOf(tree);
 	const layer = gzipSync(tar, { level: 1 });
-	const config = Buffer.from(
-		JSON.stringify({
-			architecture: "amd64",
-			os: "linux",
-			config: { Entrypoint: [program], Env: ["PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"] },
-			rootfs: { type: "layers", diff_ids: [digestOf(tar)] },
-		}),
-	);
+	const config = configOf(tar, program);
 	const manifest = {
 		schemaVersion: 2,
 		mediaType: "application/vnd.oci.image.manifest.v1+json",

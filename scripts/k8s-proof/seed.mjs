@@ -85,3 +85,31 @@ export function writeSeed(folder, node, others, { files, command }) {
 	}
 	return image;
 }
+
+/**
+ * A ConfigDrive (OpenStack's layout, volume label "config-2"), as Nova writes it on a FAT volume.
+ * @param {string} folder @param {{ name: string, address: string, mac: string }} node
+ */
+export function writeConfigDrive(folder, { name, address, mac }) {
+	const image = join(folder, `${name}.config-drive`);
+	const meta = { uuid: `${name}-${Date.now()}`, hostname: name, name };
+	const network = {
+		links: [{ id: "lan", type: "phy", ethernet_mac_address: mac }],
+		networks: [{ id: "n0", link: "lan", type: "ipv4", ip_address: address, netmask: "255.255.255.0", routes: [] }],
+		services: [],
+	};
+	const user = { write_files: [{ path: "/etc/from-config-drive", content: "written by cloud-init\n" }] };
+	const texts = {
+		"meta_data.json": JSON.stringify(meta),
+		"network_data.json": JSON.stringify(network),
+		user_data: `#cloud-config\n${JSON.stringify(user)}\n`,
+	};
+	run("mformat", ["-C", "-i", image, "-v", "config-2", "-f", "1440", "::"]);
+	for (const one of ["::openstack", "::openstack/latest"]) run("mmd", ["-i", image, one]);
+	for (const [file, text] of Object.entries(texts)) {
+		const path = join(folder, `${name}.${file}`);
+		writeFileSync(path, text, { mode: 0o600 });
+		run("mcopy", ["-i", image, path, `::openstack/latest/${file}`]);
+	}
+	return image;
+}
