@@ -31,7 +31,7 @@ export function readValues(given: readonly GivenVariable[]): Read {
 			hint: "docs/kubernetes.md lists the variables with their types",
 		});
 	}
-	return { values: result.data, warnings: misspelt([...last.values()]) };
+	return { values: result.data, warnings: [...misspelt([...last.values()]), ...withoutEffect(last)] };
 }
 
 /** image-builder's files refer to one another's variables: {{ user `kubernetes_series` }}. */
@@ -53,5 +53,22 @@ function misspelt(given: readonly GivenVariable[]): readonly string[] {
 		if (isVariable(name)) return [];
 		const similar = from.startsWith("the file") ? nearest(name, VARIABLE_NAMES) : otherwiseSpelt(name);
 		return similar === undefined ? [] : [`${from} has the unknown variable ${name} (did you mean ${similar}?)`];
+	});
+}
+
+/** image-builder's, whose other value means another way of building; what is done instead. */
+const WITHOUT_EFFECT: Readonly<Record<string, { readonly usual: RegExp; readonly why: string }>> = {
+	kubernetes_source_type: { usual: /^(pkg)?$/, why: "Kubernetes comes from packages" },
+	kubernetes_cni_source_type: { usual: /^(pkg)?$/, why: "the CNI plugins come from the package kubernetes-cni" },
+	kubernetes_rpm_gpg_check: { usual: /^(true)?$/i, why: "packages' signatures are always checked" },
+};
+
+function withoutEffect(given: ReadonlyMap<string, GivenVariable>): readonly string[] {
+	return Object.entries(WITHOUT_EFFECT).flatMap(([name, { usual, why }]) => {
+		const variable = given.get(name);
+		const value = variable === undefined ? "" : String(expand(variable.value, given, 0) ?? "").trim();
+		return variable === undefined || usual.test(value)
+			? []
+			: [`${name}=${value} of ${variable.from} has no effect: ${why}`];
 	});
 }

@@ -358,6 +358,15 @@ describe("images and programs", () => {
 		expect(worker({})).toMatchObject({ prepull: "true" });
 	});
 
+	test("and packages come as they do, whatever image-builder could do instead: that is said", () => {
+		const warnings = (more: Values) => resolve({ KUBERNETES_VERSION: "1.34.2", ...more }, { role: "worker" }).warnings;
+		expect(warnings({ kubernetes_source_type: "http", kubernetes_rpm_gpg_check: "False" })).toEqual([
+			"kubernetes_source_type=http of the file vars.json has no effect: Kubernetes comes from packages",
+			"kubernetes_rpm_gpg_check=False of the file vars.json has no effect: packages' signatures are always checked",
+		]);
+		expect(warnings({ kubernetes_source_type: "pkg", kubernetes_cni_source_type: "pkg" })).toEqual([]);
+	});
+
 	test("that are not pulled are in no label", () => {
 		const labels = (more: Values) =>
 			Object.keys(resolve({ KUBERNETES_VERSION: "1.34.2", ...more }, { role: "worker" }).labels);
