@@ -26,12 +26,15 @@ const STOP_BY_MANAGER = `	units=$(systemctl list-units --type=timer,path,socket,
 `;
 
 const STOP_SERVICES = `	units=
-	for unit in $cg/system.slice/*.service $cg/system.slice/*.slice/*.service; do
+	for group in $cg/system.slice/*.service $cg/system.slice/*.slice/*.service; do
 		# "populated 1": it has processes
-		read -r word populated < "$unit/cgroup.events" && [ "$populated" = 1 ] || continue
-		unit=\${unit##*/}
-		case $unit in ${OURS}|${PLAIN}) continue ;; esac
-		units="$units $unit"
+		read -r word populated < "$group/cgroup.events" && [ "$populated" = 1 ] || continue
+		unit=\${group##*/}
+		case $unit in
+			${OURS}) ;;
+			${PLAIN}) groups="$groups $group" ;;
+			*) units="$units $unit" ;;
+		esac
 	done 2>/dev/null
 	[ -z "$units" ] || { systemctl stop $units & stopping=$!; }
 `;
@@ -40,7 +43,11 @@ const STOP_SERVICES = `	units=
  * Ours are this shell, what it descends from, and whatever is in the network namespace of our sshd. A process that the
  * Nodefile left behind is asked to end and has ten seconds.
  */
-const END_PROCESSES = `	us=" $$ "
+const END_PROCESSES = `	# since Linux 5.14; others are ended one by one
+	for group in $groups; do
+		[ ! -e "$group/cgroup.kill" ] || echo 1 > "$group/cgroup.kill"
+	done
+	us=" $$ "
 	pid=$$
 	while read -r line < /proc/$pid/stat; do
 		set -- \${line##*) }
@@ -82,7 +89,7 @@ const WAIT = `	wait_for() {
 
 /** Shell that has the services end which keep something; others work meanwhile. */
 export const STOP_SCRIPT = `cg=/sys/fs/cgroup
-stopping=
+stopping= groups=
 if [ -e $cg/init.scope/cgroup.freeze ]; then
 ${STOP_SERVICES}elif command -v systemctl >/dev/null; then
 ${STOP_BY_MANAGER}fi

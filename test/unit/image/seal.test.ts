@@ -176,10 +176,15 @@ describe("sealing", () => {
 			...group("nodebuild-sshd.service", true),
 			...group("systemd-journald.service", true),
 			...group("ssh.service", true),
+			"sys/fs/cgroup/system.slice/ssh.service/cgroup.kill": "",
+			"sys/fs/cgroup/system.slice/database.service/cgroup.kill": "",
 			"bin/systemctl": `#!/bin/sh\necho "$@" >> "\${0%/*}/calls"\n`,
 		});
 		expect(await root.sh(seal)).toMatchObject({ status: 0, stderr: "" });
 		expect(await readFile(join(root.path, "bin/calls"), "utf8")).toBe("stop database.service app@1.service\n");
+		const killed = (name: string) =>
+			readFile(join(root.path, `sys/fs/cgroup/system.slice/${name}/cgroup.kill`), "utf8");
+		expect([await killed("ssh.service"), await killed("database.service")]).toEqual(["1\n", ""]);
 		expect(await readFile(join(root.path, "sys/fs/cgroup/init.scope/cgroup.freeze"), "utf8")).toBe("1\n");
 	});
 
