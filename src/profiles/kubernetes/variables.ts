@@ -3,6 +3,7 @@
  * our own. Values come as text from the command line and the environment, and as anything from JSON files.
  */
 import { z } from "zod";
+import { isImage } from "./image-name.ts";
 import { bytesOf, tomlFault } from "./toml.ts";
 import { CNI_PLUGINS } from "./versions.ts";
 
@@ -43,21 +44,24 @@ const nullableText = text.transform((value) => (/^(null|none)$/i.test(value) ? "
 /** Messages end in logs. */
 const withoutLogin = (item: string): string => item.replace(/:\/\/[^/?#]*@/, "://...@");
 
-function eachOf(separator: RegExp | string, pattern: RegExp, expected: string) {
+type Test = RegExp | ((text: string) => boolean);
+const passes = (test: Test, text: string): boolean => (typeof test === "function" ? test(text) : test.test(text));
+
+function eachOf(separator: RegExp | string, test: Test, expected: string) {
 	return text.transform((value, context) => {
 		const items = value
 			.split(separator)
 			.map((item) => item.trim())
 			.filter((item) => item !== "");
 		for (const item of items)
-			if (!pattern.test(item))
+			if (!passes(test, item))
 				context.addIssue({ code: "custom", message: `expected ${expected}, got "${withoutLogin(item)}"` });
 		return items;
 	});
 }
 
-function matching(pattern: RegExp, expected: string) {
-	return nullableText.refine((value) => value === "" || pattern.test(value), { error: `expected ${expected}` });
+function matching(test: Test, expected: string) {
+	return nullableText.refine((value) => value === "" || passes(test, value), { error: `expected ${expected}` });
 }
 
 const roles = eachOf(/\s+/, /^(\/\S*|\w[\w.-]*)$/, "names or absolute paths of Ansible roles").transform((list) =>
@@ -103,8 +107,7 @@ const programs = eachOf(
 
 /** As finish.sh names it. */
 const programName = (address: string): string => address.replace(/[?#].*/, "").replace(/.*\//, "");
-const IMAGE = /^[a-z0-9]+(?:[._:/-][a-z0-9_.-]+)*(?::[\w][\w.-]*)?(?:@sha256:[0-9a-f]{64})?$/;
-const images = eachOf(",", IMAGE, "image references such as registry.example.org/app:1.2").transform((list) =>
+const images = eachOf(",", isImage, "image references such as registry.example.org/app:1.2").transform((list) =>
 	list.join(","),
 );
 const repository = matching(
@@ -180,7 +183,7 @@ export const VARIABLES = {
 	kubernetes_rpm_gpg_key: keys,
 	kubernetes_enable_kubelet: flag,
 	containerd_version: tag,
-	pause_image: matching(IMAGE, "an image reference"),
+	pause_image: matching(isImage, "an image reference"),
 	pip_conf_file: path,
 	containerd_additional_settings: settings,
 	containerd_config_file: path,

@@ -199,7 +199,7 @@ describe("sealing", () => {
 });
 
 describe("what keeps all file systems still", () => {
-	const calls = 'echo "${0##*/} $*" >> "${0%/*}/calls"';
+	const calls = `echo "\${0##*/} $*" >> "\${0%/*}/calls"`;
 	const TYPES =
 		"/dev/vda1 / ext4 rw,relatime 0 0\ntmpfs /run tmpfs rw 0 0\n/dev/vda15 /boot/efi vfat rw,relatime 0 0\n";
 	/** @param mounts as in /proc/mounts */

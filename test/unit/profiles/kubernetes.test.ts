@@ -291,6 +291,8 @@ describe("values", () => {
 		["containerd_additional_settings", "/w==", /TOML in base64: it is no UTF-8/],
 		["CNI", "weave", /cilium.*calico.*flannel/],
 		["extra_debs", "a;b", /names of packages, got "a;b"/],
+		["pause_image", `a${"-".repeat(5000)}`, /expected an image reference/],
+		["additional_registry_images_list", "registry.example.org/a//b:1", /image references such as/],
 		["CCM_REGISTRY", "registry.example.org/ccm:v1", /without a tag/],
 	])("%s=%s is refused, with where it came from", (name, value, message) => {
 		const refused = refusal(() => resolve({ [name]: value }));
