@@ -17,8 +17,8 @@ export const REMOUNT_SCRIPT = `remount() {
 ${forEachDisk(`		case $mounts in *" $point $type rw"[,\\ ]*) writable="$writable $point" ;; esac`)}
 		[ -n "$writable" ] || break
 		tries=$((tries + 1))
-		[ $tries -lt 1000 ] || { echo "still writable:$writable" >&2; exit 1; }
-		sleep 0.01
+		[ $tries -lt 200 ] || { echo "still writable:$writable" >&2; exit 1; }
+		sleep 0.05
 	done
 }
 `;
