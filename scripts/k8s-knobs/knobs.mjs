@@ -4,8 +4,9 @@
  * password, a kubelet of another patch release, roles. What they should have come to, and what they should have left
  * nothing of, is looked for on a booted machine and in the store's files; a platform's ConfigDrive boots the image.
  */
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { createReadStream, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
@@ -35,6 +36,7 @@ async function servePrivately(files, login) {
 		return createReadStream(file).pipe(response);
 	});
 	server.listen(port, "127.0.0.1");
+	await once(server, "listening");
 	return { port, close: () => server.close() };
 }
 
@@ -98,13 +100,16 @@ export async function tryKnobs({ args, program, repository }) {
 	const password = randomBytes(12).toString("hex");
 	/** @type {{ what: string, passed: boolean, seconds?: number }[]} */
 	const rows = [];
-	const nodebuild = (/** @type {readonly string[]} */ words) => {
-		const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, "dist/nodebuild.js"), ...words], {
-			encoding: "utf8",
-			maxBuffer: 2 ** 28,
+	const nodebuild = async (/** @type {readonly string[]} */ words) => {
+		// The server of this process has to answer meanwhile.
+		const child = spawn(process.execPath, [join(root, "dist/nodebuild.js"), ...words], {
+			stdio: ["ignore", "pipe", "pipe"],
 		});
-		if (status !== 0) console.log(stdout, stderr);
-		return { passed: status === 0, said: stdout + stderr };
+		let said = "";
+		for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => (said += data));
+		const [status] = await once(child, "close");
+		if (status !== 0) console.log(said);
+		return { passed: status === 0, said };
 	};
 	const tree = imageTree(folder, { name: "probe", version: "7", from: program, real: false });
 	writeArchive(join(folder, "probe.tar"), { name: IMAGE, tree, program: programPath("probe") });
@@ -121,7 +126,7 @@ export async function tryKnobs({ args, program, repository }) {
 		writeFileSync(file, JSON.stringify(variables(folder, server.port)));
 		const disk = join(folder, "knobs.qcow2");
 		const begin = performance.now();
-		const built = nodebuild([
+		const built = await nodebuild([
 			...[...args, "--var-file", file, "--secret", `id=download,src=${secret}`, "-t", "test-knobs"],
 			...["--progress", "plain", "-o", `type=qcow2,dest=${disk}`],
 		]);
@@ -129,7 +134,7 @@ export async function tryKnobs({ args, program, repository }) {
 		if (!built.passed) return rows;
 		writeFileSync(join(folder, "suite.yaml"), suite(basename(repository), KUBELET));
 		for (const one of ["kubernetes", join(folder, "suite.yaml")]) {
-			const { passed } = nodebuild(["verify", "test-knobs", "--suite", one]);
+			const { passed } = await nodebuild(["verify", "test-knobs", "--suite", one]);
 			rows.push({ what: `suite ${basename(one)}`, passed });
 		}
 		const home = process.env.NODEBUILD_HOME ?? join(process.env.HOME ?? "", ".local/share/nodebuild");
@@ -154,8 +159,6 @@ export async function tryKnobs({ args, program, repository }) {
 		await machine?.stop();
 		server.close();
 		rmSync(folder, { recursive: true, force: true });
-		execFileSync(process.execPath, [join(root, "dist/nodebuild.js"), "rmi", "--force", "test-knobs"], {
-			stdio: "ignore",
-		});
+		spawnSync(process.execPath, [join(root, "dist/nodebuild.js"), "rmi", "--force", "test-knobs"], { stdio: "ignore" });
 	}
 }
