@@ -79,14 +79,15 @@ const suite = (mirror, kubelet) =>
 			"/opt/tools/probe-tool": { exists: true, mode: "0755", owner: "root" },
 			"/etc/probe-role": { exists: true, contents: ["level 3, v1.34.2"] },
 		},
-		package: { tree: { installed: true }, kubelet: { installed: true, versions: [kubelet] } },
+		package: { tree: { installed: true }, kubelet: { installed: true } },
 		command: {
 			"containerd config dump": { "exit-status": 0, stdout: ["max_container_log_line_size = 32768"], timeout: 120_000 },
 			"ctr -n k8s.io images ls -q": { "exit-status": 0, stdout: [IMAGE], timeout: 120_000 },
 			[`grep -rlE '${GUEST}|pip[.]example' /etc /root /usr/local /var/lib/apt /var/lib/dpkg /opt`]: {
 				"exit-status": 1,
 			},
-			"grep -rlE '^(deb|URIs)' /etc/apt/sources.list /etc/apt/sources.list.d": { "exit-status": 0 },
+			"kubelet --version": { "exit-status": 0, stdout: [`Kubernetes v${kubelet}`], timeout: 120_000 },
+			"grep -rqsE '^(deb|URIs)' /etc/apt/sources.list /etc/apt/sources.list.d": { "exit-status": 0 },
 		},
 	});
 
