@@ -81,7 +81,8 @@ configure() {
 	sed -i -E 's/^([^#[:space:]]+[[:space:]]+[^[:space:]]+[[:space:]]+swap[[:space:]])/# \1/' /etc/fstab
 	systemctl mask swap.target
 	mkdir -p /etc/cloud/cloud.cfg.d
-	cat >/etc/cloud/cloud.cfg.d/90-kubernetes.cfg <<-'END'
+	# The last file counts, in the order of bytes: bases have a list of their own, in 90_dpkg.cfg or 99-installer.cfg.
+	cat >/etc/cloud/cloud.cfg.d/zz-kubernetes.cfg <<-'END'
 		datasource_list: [NoCloud, ConfigDrive, None]
 		growpart: {mode: auto, devices: [/]}
 	END
