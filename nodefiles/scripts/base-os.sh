@@ -25,6 +25,7 @@ repositories() {
 	# shellcheck disable=SC2086 # one word for each file
 	decode_files "$sources" ${extra_repos_content:-}
 	if [ -n "${pip_conf_content:-}" ]; then
+		adds /etc/pip.conf
 		printf '%s' "${pip_conf_content#*:}" | base64 -d >/etc/pip.conf
 	fi
 }

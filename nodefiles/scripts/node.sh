@@ -92,6 +92,8 @@ repos() {
 kubernetes_debian() {
 	if [ "${disable_public_repos:-false}" != true ] && [ -n "${kubernetes_deb_repo:-}" ] && [ -n "$kubernetes_deb_gpg_key" ]; then
 		mkdir -p /etc/apt/keyrings
+		adds /etc/apt/keyrings/kubernetes.gpg
+		adds /etc/apt/sources.list.d/kubernetes.list
 		curl -fsSL --retry 3 "$kubernetes_deb_gpg_key" | gpg --dearmor --yes -o /etc/apt/keyrings/kubernetes.gpg
 		sources "$kubernetes_deb_repo" >/etc/apt/sources.list.d/kubernetes.list
 	fi
@@ -107,6 +109,7 @@ kubernetes_debian() {
 
 kubernetes_rhel() {
 	if [ "${disable_public_repos:-false}" != true ] && [ -n "${kubernetes_rpm_repo:-}" ]; then
+		adds /etc/yum.repos.d/kubernetes.repo
 		repos "$kubernetes_rpm_repo" >/etc/yum.repos.d/kubernetes.repo
 	fi
 	kubelet=$(with "$kubernetes_rpm_version" "${KUBELET_VERSION:-$KUBERNETES_VERSION}")

@@ -42,7 +42,7 @@ export async function setup(release: string, programs: Readonly<Record<string, s
 	const call = (script: string, code: string, more: Readonly<Record<string, string>> = {}) => {
 		const text = readFileSync(join(SCRIPTS, script), "utf8").replace(/^case \$\{1:-\}[\s\S]*/m, "");
 		const { status, stdout, stderr } = spawnSync("sh", ["-c", `${text}\n${code}`], {
-			env: { ...env, ...more },
+			env: { ...env, NODEBUILD_ADDED: join(folder, "added"), ...more },
 			encoding: "utf8",
 		});
 		return { status, stdout: stdout.trim(), stderr: stderr.trim() };
