@@ -104,13 +104,15 @@ download() {
 
 # login_of HOST FILE: what the last line for a host says.
 login_of() {
-	[ -s "$2" ] || return 0
-	# The last line may have no end.
-	login=
-	while read -r name rest || [ -n "$name" ]; do
-		[ "$name" != "$1" ] || login=$rest
-	done <"$2"
-	[ -z "$login" ] || printf '%s\n' "$login"
+	lines_of "$2" | while read -r name rest; do
+		[ "$name" != "$1" ] || printf '%s\n' "$rest"
+	done | tail -n 1
+}
+
+# lines_of FILE: of a secret with a name and a password in each line. It may come from Windows, have comments, or no end.
+lines_of() {
+	[ -s "$1" ] || return 0
+	awk '{ sub(/\r$/, "") } !/^[ \t]*(#|$)/' "$1"
 }
 
 # What was decided while building, for the suite and for people.
