@@ -40,6 +40,8 @@ full_name() {
 		*) name="$name:latest" ;;
 	esac
 	case $name in
+		docker.io/*/*) echo "$name" ;;
+		docker.io/*) echo "docker.io/library/${name#*/}" ;;
 		*.*/* | *:*/* | localhost/*) echo "$name" ;;
 		*/*) echo "docker.io/$name" ;;
 		*) echo "docker.io/library/$name" ;;

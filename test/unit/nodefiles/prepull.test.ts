@@ -12,6 +12,12 @@ describe("images to pull", () => {
 		["registry:5000/app:1", "registry:5000/app:1"],
 		["localhost/app:1", "localhost/app:1"],
 		["ghcr.io/app@sha256:0", "ghcr.io/app@sha256:0"],
+		["docker.io/nginx:1.27", "docker.io/library/nginx:1.27"],
+		["docker.io/nginx@sha256:0", "docker.io/library/nginx@sha256:0"],
+		["docker.io/nginx", "docker.io/library/nginx:latest"],
+		["docker.io/library/nginx:1.27", "docker.io/library/nginx:1.27"],
+		["docker.io/cilium/cilium:v1", "docker.io/cilium/cilium:v1"],
+		["my.docker.io/nginx:1", "my.docker.io/nginx:1"],
 	])("%s is %s", async (name, full) => {
 		const { call } = await setup(DEBIAN);
 		expect(call("prepull.sh", `full_name ${name}`).stdout).toBe(full);
