@@ -121,9 +121,13 @@ kubernetes_rhel() {
 }
 
 # hold_rhel CONFIG: no update takes another version. Our repository says so itself; where dnf sees the package in one of
-# extra_repos that does not, its own configuration does.
+# extra_repos that does not, its own configuration does. Which of the two is noted for the suite.
 hold_rhel() {
-	dnf -q repoquery kubeadm 2>/dev/null | grep -q . || return 0
+	if ! dnf -q repoquery kubeadm 2>/dev/null | grep -q .; then
+		stamp held repositories
+		return 0
+	fi
+	stamp held "$1"
 	if grep -Eqs '^exclude(pkgs)?[[:space:]]*=' "$1"; then
 		sed -i -E "s/^exclude(pkgs)?[[:space:]]*=.*/& $EXCLUDED/" "$1"
 	else
