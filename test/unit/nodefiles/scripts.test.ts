@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, statSync, utimesSync, writeFileS
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { parse } from "smol-toml";
 import { describe, expect, test } from "vitest";
 import { DEBIAN, ROCKY, SCRIPTS, setup } from "./setup.ts";
 
@@ -202,6 +203,59 @@ describe("additional settings of containerd", () => {
 		const mirrors = '[plugins."cri".registry.mirrors."docker.io"]\nendpoint = ["https://mirror.example.org"]\n';
 		const registry = '[plugins."cri".registry]\nconfig_path = "/etc/containerd/certs.d"\n';
 		expect((await take(mirrors, `${config}${registry}`)).config).toBe(`${config}[plugins."cri".registry]\n${mirrors}`);
+	});
+
+	test.each([
+		`[plugins.'cri']`,
+		`[ "plugins" . "cri" ]`,
+		`  [plugins."cri"]  # ours ]`,
+		`[plugins.cri]#x`,
+		`[plugins . 'cri'] # it's "so"`,
+	])("join a table whose header they write %s", async (header) => {
+		const { config: after } = await take(`${header}\n"sandbox_image" = 'own'\nother = 1 # x\n`);
+		expect(parse(after)).toEqual({
+			imports: ["/etc/containerd/conf.d/*.toml"],
+			version: 2,
+			plugins: { cri: { sandbox_image: "own", other: 1 } },
+		});
+	});
+
+	test("join a table whose header is in other quotes in the configuration", async () => {
+		const { call } = await setup(DEBIAN, { containerd: "echo 'containerd x v2.1.4 x'" });
+		const { stdout } = call("node.sh", "containerd_config registry.k8s.io/pause:3.9");
+		const table = '[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options] # ours\n';
+		const mirror = `[plugins."io.containerd.cri.v1.images".registry.mirrors.'docker.io']\nendpoint = []\n`;
+		const { config: after } = await take(`${table}SystemdCgroup = false\n${mirror}`, `${stdout}\n`);
+		expect(parse(after)).toMatchObject({
+			plugins: {
+				"io.containerd.cri.v1.images": { registry: { mirrors: { "docker.io": { endpoint: [] } } } },
+				"io.containerd.cri.v1.runtime": {
+					containerd: {
+						runtimes: { runc: { options: { SystemdCgroup: false }, runtime_type: "io.containerd.runc.v2" } },
+					},
+				},
+			},
+		});
+		expect(after).not.toContain("config_path");
+	});
+
+	test("with a name that only has that of mirrors in it leave the folder of mirrors", async () => {
+		const registry = '[plugins."cri".registry]\nconfig_path = "/etc/containerd/certs.d"\n';
+		const table = '[plugins."registry.mirrors"]\na = 1\n';
+		expect((await take(table, `${config}${registry}`)).config).toBe(`${config}${registry}${table}`);
+	});
+
+	test.each(["imports", '"imports"'])("take the place of what is said before any table, as %s", async (key) => {
+		const settings = `${key} = [\n  "/etc/own/*.toml"\n]\nversion = 2\n`;
+		expect((await take(settings)).config).toBe(
+			`${key} = [\n  "/etc/own/*.toml"\n]\n${config.split("\n").slice(1).join("\n")}`,
+		);
+	});
+
+	test("are of the version that stands before any table", async () => {
+		const table = '[plugins."x"]\nversion = 3\n';
+		expect(await take(table)).toEqual({ config: `${config}${table}`, left: false });
+		expect((await take(`"version" = 3\n${table}`)).left).toBe(true);
 	});
 
 	test("of another version stay a file of their own", async () => {
