@@ -25,6 +25,7 @@ repositories() {
 	# shellcheck disable=SC2086 # one word for each file
 	decode_files "$sources" ${extra_repos_content:-}
 	if [ -n "${pip_conf_content:-}" ]; then
+		adds /etc/pip.conf
 		printf '%s' "${pip_conf_content#*:}" | base64 -d >/etc/pip.conf
 	fi
 }
@@ -81,7 +82,8 @@ configure() {
 	sed -i -E 's/^([^#[:space:]]+[[:space:]]+[^[:space:]]+[[:space:]]+swap[[:space:]])/# \1/' /etc/fstab
 	systemctl mask swap.target
 	mkdir -p /etc/cloud/cloud.cfg.d
-	cat >/etc/cloud/cloud.cfg.d/90-kubernetes.cfg <<-'END'
+	# The last file counts, in the order of bytes: bases have a list of their own, in 90_dpkg.cfg or 99-installer.cfg.
+	cat >/etc/cloud/cloud.cfg.d/zz-kubernetes.cfg <<-'END'
 		datasource_list: [NoCloud, ConfigDrive, None]
 		growpart: {mode: auto, devices: [/]}
 	END

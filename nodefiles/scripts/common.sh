@@ -63,6 +63,21 @@ install_packages() {
 	esac
 }
 
+# What the build adds to the system for itself: paths in "files", and below "base" what stood in their place.
+ADDED=${NODEBUILD_ADDED:-/usr/local/lib/nodebuild/added}
+
+# adds FILE: before the build writes it, so that finish.sh can remove it and put back what the base had.
+adds() {
+	! added "$1" || return 0
+	mkdir -p "$ADDED"
+	echo "$1" >>"$ADDED/files"
+	[ -e "$1" ] || [ -L "$1" ] || return 0
+	mkdir -p "$ADDED/base${1%/*}"
+	mv "$1" "$ADDED/base$1"
+}
+
+added() { grep -Fqsx "$1" "$ADDED/files"; }
+
 # decode_files FOLDER WORD...: each word is a file's name, a colon and its content in base64.
 decode_files() {
 	folder=$1
@@ -70,6 +85,7 @@ decode_files() {
 	mkdir -p "$folder"
 	for word in "$@"; do
 		name=$(basename "${word%%:*}")
+		adds "$folder/$name"
 		printf '%s' "${word#*:}" | base64 -d >"$folder/$name"
 		echo "$folder/$name"
 	done
@@ -88,13 +104,15 @@ download() {
 
 # login_of HOST FILE: what the last line for a host says.
 login_of() {
-	[ -s "$2" ] || return 0
-	# The last line may have no end.
-	login=
-	while read -r name rest || [ -n "$name" ]; do
-		[ "$name" != "$1" ] || login=$rest
-	done <"$2"
-	[ -z "$login" ] || printf '%s\n' "$login"
+	lines_of "$2" | while read -r name rest; do
+		[ "$name" != "$1" ] || printf '%s\n' "$rest"
+	done | tail -n 1
+}
+
+# lines_of FILE: of a secret with a name and a password in each line. It may come from Windows, have comments, or no end.
+lines_of() {
+	[ -s "$1" ] || return 0
+	awk '{ sub(/\r$/, "") } !/^[ \t]*(#|$)/' "$1"
 }
 
 # What was decided while building, for the suite and for people.

@@ -16,16 +16,19 @@ executables() {
 	done
 }
 
-# What is only there for the build, by remove_extra_repos; noted, so that the suite can look for it in the image.
+# What is only there for the build, by remove_extra_repos: it goes, and what the base had in its place comes back.
 remove_extra() {
-	[ "${remove_extra_repos:-false}" = true ] || return 0
-	set -- /etc/pip.conf /etc/apt/sources.list.d/kubernetes.list /etc/apt/keyrings/kubernetes.gpg /etc/yum.repos.d/kubernetes.repo
-	for word in ${extra_repos_content:-}; do
-		name=$(basename "${word%%:*}")
-		set -- "$@" "/etc/apt/sources.list.d/$name" "/etc/yum.repos.d/$name"
-	done
-	rm -f "$@"
-	stamp removed "$(printf '%s\n' "$@")"
+	[ "${remove_extra_repos:-false}" = true ] && [ -e "$ADDED/files" ] || return 0
+	while read -r file; do
+		rm -f "$file"
+		if [ -e "$ADDED/base$file" ] || [ -L "$ADDED/base$file" ]; then mv "$ADDED/base$file" "$file"; fi
+	done <"$ADDED/files"
+}
+
+# Noted when the base's files are there again, so that the suite can look for the rest in the image.
+note_removed() {
+	[ "${remove_extra_repos:-false}" = true ] && [ -e "$ADDED/files" ] || return 0
+	stamp removed "$(while read -r file; do [ -e "$file" ] || [ -L "$file" ] || echo "$file"; done <"$ADDED/files")"
 }
 
 repositories() {
@@ -35,8 +38,18 @@ repositories() {
 		return 0
 	fi
 	for file in /etc/apt/sources.list"$DISABLED" /etc/apt/sources.list.d/*"$DISABLED" /etc/yum.repos.d/*"$DISABLED"; do
-		[ ! -e "$file" ] || mv "$file" "${file%"$DISABLED"}"
+		[ -e "$file" ] || continue
+		name=${file%"$DISABLED"}
+		[ ! -e "$name" ] || ! added "$name" || give_way "$name"
+		mv "$file" "$name"
 	done
+}
+
+# give_way FILE: one of extra_repos that is to stay, and is called as one of the base's, gets another name.
+give_way() {
+	other=${1%/*}/extra-${1##*/}
+	while [ -e "$other" ] || [ -e "$other$DISABLED" ]; do other=${other%/*}/extra-${other##*/}; done
+	mv "$1" "$other"
 }
 
 # A registration with Red Hat is this machine's alone; a role of the user's may have made one.
@@ -73,6 +86,7 @@ off() {
 finish() {
 	remove_extra
 	repositories
+	note_removed
 	unregister
 	no_cluster
 	stamp role "$1"

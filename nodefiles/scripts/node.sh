@@ -6,6 +6,9 @@
 : "${KUBERNETES_VERSION:=}" "${kubernetes_series:=}" "${containerd_from:=0}" "${containerd_before:=9999}"
 : "${kubernetes_deb_version:=}" "${kubernetes_deb_gpg_key:=}" "${kubernetes_rpm_version:=}" "${kubernetes_rpm_gpg_key:=}"
 
+# Further files that containerd reads.
+IMPORTS='imports = ["/etc/containerd/conf.d/*.toml"]'
+
 # What no update takes by itself, on the RHEL family.
 EXCLUDED="kubelet kubeadm kubectl cri-tools kubernetes-cni"
 
@@ -92,6 +95,8 @@ repos() {
 kubernetes_debian() {
 	if [ "${disable_public_repos:-false}" != true ] && [ -n "${kubernetes_deb_repo:-}" ] && [ -n "$kubernetes_deb_gpg_key" ]; then
 		mkdir -p /etc/apt/keyrings
+		adds /etc/apt/keyrings/kubernetes.gpg
+		adds /etc/apt/sources.list.d/kubernetes.list
 		curl -fsSL --retry 3 "$kubernetes_deb_gpg_key" | gpg --dearmor --yes -o /etc/apt/keyrings/kubernetes.gpg
 		sources "$kubernetes_deb_repo" >/etc/apt/sources.list.d/kubernetes.list
 	fi
@@ -107,6 +112,7 @@ kubernetes_debian() {
 
 kubernetes_rhel() {
 	if [ "${disable_public_repos:-false}" != true ] && [ -n "${kubernetes_rpm_repo:-}" ]; then
+		adds /etc/yum.repos.d/kubernetes.repo
 		repos "$kubernetes_rpm_repo" >/etc/yum.repos.d/kubernetes.repo
 	fi
 	kubelet=$(with "$kubernetes_rpm_version" "${KUBELET_VERSION:-$KUBERNETES_VERSION}")
@@ -118,9 +124,13 @@ kubernetes_rhel() {
 }
 
 # hold_rhel CONFIG: no update takes another version. Our repository says so itself; where dnf sees the package in one of
-# extra_repos that does not, its own configuration does.
+# extra_repos that does not, its own configuration does. Which of the two is noted for the suite.
 hold_rhel() {
-	dnf -q repoquery kubeadm 2>/dev/null | grep -q . || return 0
+	if ! dnf -q repoquery kubeadm 2>/dev/null | grep -q .; then
+		stamp held repositories
+		return 0
+	fi
+	stamp held "$1"
 	if grep -Eqs '^exclude(pkgs)?[[:space:]]*=' "$1"; then
 		sed -i -E "s/^exclude(pkgs)?[[:space:]]*=.*/& $EXCLUDED/" "$1"
 	else
@@ -198,9 +208,20 @@ write_config() {
 	[ -n "${containerd_additional_settings:-}" ] || return 0
 	printf '%s' "$containerd_additional_settings" | base64 -d >"$1/conf.d/50-additional.toml"
 	take_in "$1/config.toml" "$1/conf.d/50-additional.toml"
+	# What the settings have said otherwise of what the suite looks for.
+	said=
+	grep -Fqx "$IMPORTS" "$1/config.toml" || said=imports
+	systemd_cgroup "$1/config.toml" || said="$said SystemdCgroup"
+	[ -z "$said" ] || stamp own-containerd-settings "${said# }"
 }
 
-version_of() { sed -n 's/^[[:space:]]*version[[:space:]]*=[[:space:]]*\([0-9]*\).*/\1/p' "$1" | head -n 1; }
+# Whether a configuration says that containers are started in systemd's cgroups.
+systemd_cgroup() { grep -Eq '^[[:space:]]*"?SystemdCgroup"?[[:space:]]*=[[:space:]]*true' "$1"; }
+
+# version_of CONFIG: what it says before any table.
+version_of() {
+	sed -n '/^[[:space:]]*\[/q; s/^[[:space:]]*"*version"*[[:space:]]*=[[:space:]]*\([0-9]*\).*/\1/p' "$1" | head -n 1
+}
 
 # take_in CONFIG SETTINGS: settings of the same version become a part of the configuration. In a file of their own they
 # would replace all that it says of the same plugin: containerd 1 merges its files by whole plugins. A table that both have
@@ -209,23 +230,41 @@ take_in() {
 	version=$(version_of "$2")
 	[ "${version:-$(version_of "$1")}" = "$(version_of "$1")" ] || return 0
 	awk -f /dev/fd/3 "$2" "$1" >"$1.new" 3<<-'AWK'
-		function trimmed(line) { sub(/^[ \t]+/, "", line); sub(/[ \t]+$/, "", line); return line }
-		function key(line) { sub(/[ \t]*=.*/, "", line); return trimmed(line) }
+		# names in a header or of a key, up to what ends them, however they are quoted and set apart
+		function names(line, end,   i, c, quote, out) {
+			for (i = 1; i <= length(line); i++) {
+				c = substr(line, i, 1)
+				if (quote != "" && c == quote) quote = ""
+				else if (quote != "") out = out c
+				else if (c == "\"" || c == "\047") quote = c
+				else if (c == end) break
+				else if (c == ".") out = out SUBSEP
+				else if (index("[ \t", c) == 0) out = out c
+			}
+			return out
+		}
+		function header(line) { return names(line, "]") }
+		function key(line) { return names(line, "=") }
 		# the settings: what stands before any table, and the lines of each table
 		FNR == NR && /^[ \t]*\[/ {
-			table = trimmed($0)
-			header[++tables] = table
+			table = header($0)
+			written[++tables] = $0
 			# each [[table]] is one of its own
-			if (table ~ /^\[\[/) table = table " " tables
+			if ($0 ~ /^[ \t]*\[\[/) table = "[[" tables
 			of[tables] = table
-			if (table ~ /registry\.(mirrors|configs)/) own_registries = 1
+			if (table ~ "(^|" SUBSEP ")registry" SUBSEP "(mirrors|configs)(" SUBSEP "|$)") own_registries = 1
 			next
 		}
-		FNR == NR && table == "" { if (key($0) != "version") top = top $0 "\n"; next }
+		FNR == NR && table == "" {
+			if (key($0) == "version") next
+			top = top $0 "\n"
+			if ($0 ~ /=/) given[table, key($0)] = 1
+			next
+		}
 		FNR == NR { lines[table] = lines[table] $0 "\n"; if ($0 ~ /=/) given[table, key($0)] = 1; next }
 		# the configuration: its tables get what the settings have for them, which counts for more
 		FNR == 1 { printf "%s", top }
-		/^[ \t]*\[/ { inside = trimmed($0); print; printf "%s", lines[inside]; taken[inside] = 1; next }
+		/^[ \t]*\[/ { inside = header($0); print; printf "%s", lines[inside]; taken[inside] = 1; next }
 		(inside, key($0)) in given { next }
 		# containerd takes mirrors in its configuration, or a folder of them
 		own_registries && key($0) == "config_path" { next }
@@ -233,7 +272,7 @@ take_in() {
 		END {
 			for (i = 1; i <= tables; i++) {
 				if (of[i] in taken) continue
-				print header[i]
+				print written[i]
 				printf "%s", lines[of[i]]
 				taken[of[i]] = 1
 			}
@@ -247,7 +286,7 @@ take_in() {
 # container starts where containerd's are systemd's. In a file of its own: /etc/default/kubelet is the platform's.
 cgroup_driver() {
 	lower "${kubernetes_series#v}" 1.22 || return 0
-	grep -q '^[[:space:]]*SystemdCgroup[[:space:]]*=[[:space:]]*true' "$1" || return 0
+	systemd_cgroup "$1" || return 0
 	mkdir -p "$2"
 	cat >"$2/20-cgroup-driver.conf" <<-'END'
 		[Service]
@@ -257,7 +296,7 @@ cgroup_driver() {
 
 # containerd 1 reads versions up to 2, in which the plugin has another name than in version 3.
 containerd_config() {
-	echo 'imports = ["/etc/containerd/conf.d/*.toml"]'
+	echo "$IMPORTS"
 	case $(containerd --version | awk '{print $3}') in
 		2.* | v2.*)
 			cat <<-END

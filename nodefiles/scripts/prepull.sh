@@ -40,6 +40,8 @@ full_name() {
 		*) name="$name:latest" ;;
 	esac
 	case $name in
+		docker.io/*/*) echo "$name" ;;
+		docker.io/*) echo "docker.io/library/${name#*/}" ;;
 		*.*/* | *:*/* | localhost/*) echo "$name" ;;
 		*/*) echo "docker.io/$name" ;;
 		*) echo "docker.io/library/$name" ;;
@@ -59,18 +61,17 @@ host_file() {
 # $PREPULL_MIRROR stands for all registries; the secret has lines "REGISTRY USER:PASSWORD".
 registries() {
 	mirror=${PREPULL_MIRROR:-}
+	while [ "$mirror" != "${mirror%/}" ]; do mirror=${mirror%/}; done
 	[ -z "$mirror" ] || host_file _default "$mirror"
-	secret=${NODEBUILD_REGISTRY_SECRET:-/run/secrets/registry}
-	[ -s "$secret" ] || return 0
-	# The last line may have no end.
-	while read -r registry credentials || [ -n "$registry" ]; do
-		[ -n "$registry" ] || continue
-		if [ "${mirror#*://}" = "$registry" ]; then
-			host_file _default "$mirror" "$credentials"
-		else
-			host_file "$registry" "https://$registry" "$credentials"
-		fi
-	done <"$secret"
+	host=${mirror#*://}
+	lines_of "${NODEBUILD_REGISTRY_SECRET:-/run/secrets/registry}" | while read -r registry credentials; do
+		case $registry in
+			"$host" | "${host%%/*}") host_file _default "$mirror" "$credentials" ;;
+			# Docker's, whose server has another name.
+			docker.io) host_file docker.io https://registry-1.docker.io "$credentials" ;;
+			*) host_file "$registry" "https://$registry" "$credentials" ;;
+		esac
+	done
 }
 
 pull() {

@@ -213,14 +213,15 @@ public_repos() {
 	folder=$1 file=$2
 	scripts
 	rm -f "$root$folder/own.repo"
+	echo '# the base brings it' >"$root/etc/pip.conf"
 	more="disable_public_repos=true pip_conf_content=pip.conf:$(printf '[global]\n' | base64 -w0)"
 	run base-os.sh repositories
 	holds "the system's repositories are disabled, the user's is there, and pip's configuration" sh -c \
 		"test ! -e $folder/$file && test -e $folder/own.repo && grep -q global /etc/pip.conf"
 	more="$more reenable_public_repos=false"
 	run finish.sh worker
-	holds "they stay disabled without reenable_public_repos; what was added is gone" sh -c \
-		"test -e $folder/$file.nodebuild-disabled && test ! -e $folder/own.repo && test ! -e /etc/pip.conf"
+	holds "they stay disabled without reenable_public_repos; what was added is gone, pip's configuration is the system's" sh -c \
+		"test -e $folder/$file.nodebuild-disabled && test ! -e $folder/own.repo && grep -qx '# the base brings it' /etc/pip.conf"
 	scripts
 	more=disable_public_repos=true
 	run finish.sh worker

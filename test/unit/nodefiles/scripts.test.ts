@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, statSync, utimesSync, writeFileS
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { parse } from "smol-toml";
 import { describe, expect, test } from "vitest";
 import { DEBIAN, ROCKY, SCRIPTS, setup } from "./setup.ts";
 
@@ -204,6 +205,59 @@ describe("additional settings of containerd", () => {
 		expect((await take(mirrors, `${config}${registry}`)).config).toBe(`${config}[plugins."cri".registry]\n${mirrors}`);
 	});
 
+	test.each([
+		`[plugins.'cri']`,
+		`[ "plugins" . "cri" ]`,
+		`  [plugins."cri"]  # ours ]`,
+		`[plugins.cri]#x`,
+		`[plugins . 'cri'] # it's "so"`,
+	])("join a table whose header they write %s", async (header) => {
+		const { config: after } = await take(`${header}\n"sandbox_image" = 'own'\nother = 1 # x\n`);
+		expect(parse(after)).toEqual({
+			imports: ["/etc/containerd/conf.d/*.toml"],
+			version: 2,
+			plugins: { cri: { sandbox_image: "own", other: 1 } },
+		});
+	});
+
+	test("join a table whose header is in other quotes in the configuration", async () => {
+		const { call } = await setup(DEBIAN, { containerd: "echo 'containerd x v2.1.4 x'" });
+		const { stdout } = call("node.sh", "containerd_config registry.k8s.io/pause:3.9");
+		const table = '[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options] # ours\n';
+		const mirror = `[plugins."io.containerd.cri.v1.images".registry.mirrors.'docker.io']\nendpoint = []\n`;
+		const { config: after } = await take(`${table}SystemdCgroup = false\n${mirror}`, `${stdout}\n`);
+		expect(parse(after)).toMatchObject({
+			plugins: {
+				"io.containerd.cri.v1.images": { registry: { mirrors: { "docker.io": { endpoint: [] } } } },
+				"io.containerd.cri.v1.runtime": {
+					containerd: {
+						runtimes: { runc: { options: { SystemdCgroup: false }, runtime_type: "io.containerd.runc.v2" } },
+					},
+				},
+			},
+		});
+		expect(after).not.toContain("config_path");
+	});
+
+	test("with a name that only has that of mirrors in it leave the folder of mirrors", async () => {
+		const registry = '[plugins."cri".registry]\nconfig_path = "/etc/containerd/certs.d"\n';
+		const table = '[plugins."registry.mirrors"]\na = 1\n';
+		expect((await take(table, `${config}${registry}`)).config).toBe(`${config}${registry}${table}`);
+	});
+
+	test.each(["imports", '"imports"'])("take the place of what is said before any table, as %s", async (key) => {
+		const settings = `${key} = [\n  "/etc/own/*.toml"\n]\nversion = 2\n`;
+		expect((await take(settings)).config).toBe(
+			`${key} = [\n  "/etc/own/*.toml"\n]\n${config.split("\n").slice(1).join("\n")}`,
+		);
+	});
+
+	test("are of the version that stands before any table", async () => {
+		const table = '[plugins."x"]\nversion = 3\n';
+		expect(await take(table)).toEqual({ config: `${config}${table}`, left: false });
+		expect((await take(`"version" = 3\n${table}`)).left).toBe(true);
+	});
+
 	test("of another version stay a file of their own", async () => {
 		expect(await take(`version = 3\n${table}`)).toEqual({ config, left: true });
 	});
@@ -248,6 +302,17 @@ describe("what is fetched by address", () => {
 		});
 		expect(log()).toEqual([`-fsSL --retry 3 -K - -o ${folder}/out ${address}`]);
 		expect(readFileSync(join(folder, "log.config"), "utf8")).toBe(config);
+	});
+
+	test("comes with it from a file of Windows, with comments and empty lines", async () => {
+		const { call, folder } = await setup(DEBIAN, { curl });
+		const secret = join(folder, "secret");
+		writeFileSync(secret, "# files\r\n\r\n  # files.example.org no:thing\r\nfiles.example.org me:se#cret\r\n\r\n");
+		const variables = { NODEBUILD_DOWNLOAD_SECRET: secret };
+		const got = call("common.sh", `download ${folder}/out https://files.example.org/a`, variables);
+		expect(got).toMatchObject({ status: 0, stderr: "" });
+		expect(readFileSync(join(folder, "log.config"), "utf8")).toBe('user = "me:se#cret"\n');
+		expect(call("common.sh", `login_of '#' ${secret}`).stdout).toBe("");
 	});
 
 	test("comes without one where there is no secret", async () => {
@@ -313,47 +378,6 @@ test("additional executables lie where they were asked to", async () => {
 	expect(call("finish.sh", "executables", variables)).toMatchObject({ status: 0, stderr: "" });
 	expect(readdirSync(join(folder, "opt/tools"))).toEqual(["other", "tool"]);
 	expect(statSync(join(folder, "opt/tools/tool")).mode & 0o777).toBe(0o755);
-});
-
-describe("images to pull", () => {
-	test.each([
-		["debian", "docker.io/library/debian:latest"],
-		["cilium/cilium:v1", "docker.io/cilium/cilium:v1"],
-		["quay.io/cilium/cilium", "quay.io/cilium/cilium:latest"],
-		["registry:5000/app:1", "registry:5000/app:1"],
-		["localhost/app:1", "localhost/app:1"],
-		["ghcr.io/app@sha256:0", "ghcr.io/app@sha256:0"],
-	])("%s is %s", async (name, full) => {
-		const { call } = await setup(DEBIAN);
-		expect(call("prepull.sh", `full_name ${name}`).stdout).toBe(full);
-	});
-
-	test("come through a mirror, with passwords of the secret in memory only", async () => {
-		const { call, folder } = await setup(DEBIAN);
-		writeFileSync(join(folder, "secret"), "mirror:5000 me:secret\nregistry.example.org you:hidden");
-		const variables = { PREPULL_MIRROR: "http://mirror:5000", NODEBUILD_REGISTRY_SECRET: join(folder, "secret") };
-		expect(call("prepull.sh", `hosts=${folder}/hosts; registries`, variables)).toMatchObject({ status: 0, stdout: "" });
-		const file = (name: string) => readFileSync(join(folder, "hosts", name, "hosts.toml"), "utf8");
-		expect(file("_default")).toBe(
-			`[host."http://mirror:5000"]\n  capabilities = ["pull", "resolve"]\n[host."http://mirror:5000".header]\n  authorization = "Basic ${btoa("me:secret")}"\n`,
-		);
-		expect(file("registry.example.org")).toContain(`authorization = "Basic ${btoa("you:hidden")}"`);
-	});
-
-	test("are kubeadm's without those of the control plane, and the role's own", async () => {
-		const kubeadm =
-			"printf '%s\\n' k8s.gcr.io/kube-apiserver:v1 k8s.gcr.io/kube-proxy:v1 k8s.gcr.io/pause:3.2 k8s.gcr.io/etcd:3";
-		const { call } = await setup(DEBIAN, { kubeadm });
-		const variables = { KUBERNETES_VERSION: "1.20.2", prepull_without: "kube-apiserver etcd", prepull_images: "a b" };
-		expect(call("prepull.sh", "wanted", variables).stdout.split("\n")).toEqual([
-			"k8s.gcr.io/kube-proxy:v1",
-			"k8s.gcr.io/pause:3.2",
-			"a",
-			"b",
-		]);
-		const own = call("prepull.sh", "pause_of_containerd() { echo own.example/pause:9; }; wanted", variables);
-		expect(own.stdout.split("\n")).toEqual(["k8s.gcr.io/kube-proxy:v1", "own.example/pause:9", "a", "b"]);
-	});
 });
 
 describe("the kubelet of a finished image", () => {

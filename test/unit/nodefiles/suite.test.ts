@@ -37,6 +37,22 @@ test("the suite expects nodebuild's lines in its own configuration of containerd
 	expect(await statusOf({ containerd_config_content: own })).toBe(0);
 });
 
+test("the suite expects only those of nodebuild's lines that containerd_additional_settings leave", async () => {
+	const settings = (text: string) => ({ containerd_additional_settings: Buffer.from(text).toString("base64") });
+	const runc = '[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]\n';
+	const cgroupfs = settings(`version = 2\n${runc}SystemdCgroup = false\n`);
+	const imports = settings('imports = ["/etc/own/*.toml"]\n');
+	expect(await statusOf(cgroupfs)).toBe(0);
+	expect(await statusOf(imports)).toBe(0);
+	const without = (line: RegExp) => (config: string) => config.replace(line, "");
+	expect(await statusOf(cgroupfs, without(/^imports.*$/m))).toBe(1);
+	expect(await statusOf(imports, without(/^SystemdCgroup.*$/m))).toBe(1);
+	expect(await statusOf(settings("oom_score = -9\n"), without(/^SystemdCgroup.*$/m))).toBe(1);
+	const other = settings(`version = 3\n${runc}SystemdCgroup = false\n`);
+	expect(await statusOf(other)).toBe(0);
+	expect(await statusOf(other, without(/^SystemdCgroup.*$/m))).toBe(1);
+});
+
 test("a configuration of the user's is written as it is, settings are joined to nodebuild's", async () => {
 	const { call, folder } = await setup(DEBIAN, { containerd: "echo 'containerd containerd.io 1.7.28 abc'" });
 	mkdirSync(join(folder, "etc"));
