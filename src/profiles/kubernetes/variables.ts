@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { isImage } from "./image-name.ts";
-import { bytesOf, tomlFault } from "./toml.ts";
+import { bytesOf, plainToml, tomlFault } from "./toml.ts";
 import { CNI_PLUGINS } from "./versions.ts";
 
 /** Real files say "\"nfs-utils net-tools\"" and mean the words inside. */
@@ -140,12 +140,12 @@ const keys = eachOf(/[\s,]+/, /^(https?:\/\/|file:\/)\S+$/, "http:// or https://
 	list.join(" "),
 );
 const path = matching(/^\/\S*$/, "an absolute path");
-/** Lines of base64 are joined. */
+/** Lines of base64 are joined; the TOML is written anew, as the script in the machine can read it. */
 const settings = nullableText.transform((value, context) => {
 	const joined = value.replace(/\s+/g, "");
 	const bytes = bytesOf(joined);
 	const fault = bytes === undefined ? undefined : tomlFault(bytes);
-	if (bytes !== undefined && fault === undefined) return joined;
+	if (bytes !== undefined && fault === undefined) return Buffer.from(plainToml(bytes)).toString("base64");
 	const message =
 		bytes === undefined
 			? `expected base64 of TOML, got no base64: ${shown(value)}`

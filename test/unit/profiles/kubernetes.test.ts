@@ -300,11 +300,34 @@ describe("values", () => {
 		expect(refused.message).toContain(`${name} (the file vars.json)`);
 	});
 
+	const settingsOf = (toml: string) =>
+		atob(resolve({ containerd_additional_settings: btoa(toml) }).buildArgs.containerd_additional_settings ?? "");
+
 	test("of settings of containerd are TOML, in base64 of any number of lines", () => {
-		const toml = `version = 2\n[plugins."io.containerd.grpc.v1.cri".registry]\nconfig_path = "/etc/x" # ${"x".repeat(60)}\n`;
+		const toml = `version = 2\n[plugins."io.containerd.grpc.v1.cri".registry]\nconfig_path = "/etc/${"x".repeat(60)}"\n`;
 		const lines = btoa(toml).replace(/.{76}/g, "$&\n");
 		const { containerd_additional_settings } = resolve({ containerd_additional_settings: `${lines}\n` }).buildArgs;
 		expect(containerd_additional_settings).toBe(btoa(toml));
+	});
+
+	test.each([
+		["quotes and comments", `[plugins.'io.a'.b] # of b\nc = 'x' # c\n`, `[plugins."io.a".b]\nc = "x"\n`],
+		["blanks", `[ a . "b" ]\n  'c d'   =   1\n`, `[a.b]\n"c d" = 1\n`],
+		["dotted keys", `a.b.c = true\na.d."e.f" = 1\n`, `[a.b]\nc = true\n[a.d]\n"e.f" = 1\n`],
+		["inline tables", `a = { b = { c = "x" }, d = [1,2] }\n`, `[a]\nd = [ 1, 2 ]\n[a.b]\nc = "x"\n`],
+		["tables before keys", `b = {c = 1}\nversion = 3\n`, `version = 3\n[b]\nc = 1\n`],
+		["several lines", `a = [\n "x", # one\n "[y]",\n]\nb = """\nc\nd"""\n`, `a = [ "x", "[y]" ]\nb = "c\\nd"\n`],
+		["empty tables", "[a]\n[b.c]\n[b]\n", "[a]\n[b.c]\n"],
+		["arrays of tables", `[[a.b]]\nc = 1\n[a.b.d]\n[[a.b]]\nc = 2\n`, `[a]\nb = [ { c = 1, d = {} }, { c = 2 } ]\n`],
+		[
+			"types",
+			"a = 1.0\nb = 9007199254740993\nc = 0x1f\nd = 2026-01-02\n",
+			"a = 1.0\nb = 9007199254740993\nc = 31\nd = 2026-01-02\n",
+		],
+		["nothing", "# none\n", ""],
+	])("of settings of containerd are written plainly: %s", (_what, toml, plain) => {
+		expect(settingsOf(toml)).toBe(plain);
+		expect(settingsOf(plain)).toBe(plain);
 	});
 
 	test("of switches may be numbers", () => {
