@@ -42,7 +42,8 @@ const flag = z
 const nullableText = text.transform((value) => (/^(null|none)$/i.test(value) ? "" : value));
 
 /** Messages end in logs. */
-const withoutLogin = (item: string): string => item.replace(/:\/\/[^/?#]*@/, "://...@");
+const withoutLogin = (text: string): string => text.replace(/:\/\/[^\s/?#]*@/g, "://...@");
+const hasLogin = (text: string): boolean => withoutLogin(text) !== text;
 
 type Test = RegExp | ((text: string) => boolean);
 const passes = (test: Test, text: string): boolean => (typeof test === "function" ? test(text) : test.test(text));
@@ -88,7 +89,6 @@ const paths = eachOf(/\s+/, /^\/\S+$/, "absolute paths").transform((list, contex
 		context.addIssue({ code: "custom", message: `expected files of different names, got ${twice.join(" and ")}` });
 	return list;
 });
-/** A password in an address would be in the image's record, in the log, and in arguments. */
 const ADDRESS = /^https?:\/\/(?![^/?#]*@)\S+$/;
 const withoutPassword = "http:// or https:// addresses without user and password (these are the secret download)";
 const archives = eachOf(",", ADDRESS, withoutPassword).transform((list) => list.join(","));
@@ -115,15 +115,31 @@ const repository = matching(
 	"a repository such as registry.example.org/app, without a tag",
 );
 const proxy = matching(/^(https?|socks5h?):\/\/\S+$/, "an address such as http://proxy.example.org:3128");
-const address = matching(/^(https?:\/\/|file:\/)\S+$/, "an http:// or https:// address");
+/** A password in an address would be in the image's record, in the log, and in arguments. @param instead where it may be */
+const loginFault = (value: string, instead: string): string | undefined =>
+	hasLogin(value)
+		? `expected an address without user and password (${instead}), got "${withoutLogin(value)}"`
+		: undefined;
+
+const address = (instead: string) =>
+	matching(/^(https?:\/\/|file:\/)\S+$/, "an http:// or https:// address").superRefine((value, context) => {
+		const message = loginFault(value, instead);
+		if (message !== undefined) context.addIssue({ code: "custom", message });
+	});
+const ofRepository = (file: string): string =>
+	`name a repository that asks for them with extra_repos, and write them to ${file} with a role of firstboot_custom_roles_pre`;
+const OF_KEY = "a public key has to be there without them, or in what a role of firstboot_custom_roles_pre writes";
 
 /** As image-builder's files of all years have it: an address, or an address, a suite and components, after "deb" or not. */
 const debRepository = nullableText.transform((value, context) => {
 	const [first = "", suite = "", ...components] = value.replace(/^deb\s+/, "").split(/\s+/);
 	const isWord = (word: string) => /^[\w./~+-]+$/.test(word);
+	const login = loginFault(value, ofRepository("/etc/apt/auth.conf.d"));
 	if (
 		value === "" ||
-		(/^(https?:\/\/|file:\/)[^\s"]+$/.test(first) && [suite, ...components].every((w) => w === "" || isWord(w)))
+		(login === undefined &&
+			/^(https?:\/\/|file:\/)[^\s"]+$/.test(first) &&
+			[suite, ...components].every((w) => w === "" || isWord(w)))
 	) {
 		// A suite that ends in a slash is a folder, and has no components.
 		if (suite === "" || suite === "/") return first;
@@ -131,14 +147,16 @@ const debRepository = nullableText.transform((value, context) => {
 	}
 	context.addIssue({
 		code: "custom",
-		message: `expected an address, or an address, a suite and components, without options, got "${value}"`,
+		message: login ?? `expected an address, or an address, a suite and components, without options, got "${value}"`,
 	});
 	return z.NEVER;
 });
 /** Several, for each generation of keys. */
-const keys = eachOf(/[\s,]+/, /^(https?:\/\/|file:\/)\S+$/, "http:// or https:// addresses").transform((list) =>
-	list.join(" "),
-);
+const keys = eachOf(
+	/[\s,]+/,
+	/^(https?:\/\/(?![^/?#]*@)|file:\/)\S+$/,
+	`http:// or https:// addresses without user and password (${OF_KEY})`,
+).transform((list) => list.join(" "));
 const path = matching(/^\/\S*$/, "an absolute path");
 /** Lines of base64 are joined; the TOML is written anew, as the script in the machine can read it. */
 const settings = nullableText.transform((value, context) => {
@@ -178,8 +196,8 @@ export const VARIABLES = {
 	kubernetes_rpm_version: text,
 	kubernetes_container_registry: repository,
 	kubernetes_deb_repo: debRepository,
-	kubernetes_deb_gpg_key: address,
-	kubernetes_rpm_repo: address,
+	kubernetes_deb_gpg_key: address(OF_KEY),
+	kubernetes_rpm_repo: address(ofRepository("/etc/yum.repos.d")),
 	kubernetes_rpm_gpg_key: keys,
 	kubernetes_enable_kubelet: flag,
 	containerd_version: tag,
@@ -206,7 +224,7 @@ export const VARIABLES = {
 	AUTOSCALER_VERSION: tag,
 	METRICS_SERVER_VERSION: tag,
 	PREPULL: flag,
-	PREPULL_MIRROR: address,
+	PREPULL_MIRROR: address("these are the secret registry"),
 } as const;
 
 export type VariableName = keyof typeof VARIABLES;

@@ -260,6 +260,20 @@ describe("values", () => {
 	});
 
 	test.each([
+		["PREPULL_MIRROR", "http://me:hush@x:5000", /without user and password \(these are the secret registry\)/],
+		["kubernetes_deb_repo", "https://me:hush@x/deb/", /extra_repos, and write them to \/etc\/apt\/auth\.conf\.d/],
+		["kubernetes_deb_repo", "deb [a=b] https://me:hush@x/ suite", /without user and password/],
+		["kubernetes_deb_gpg_key", "https://me:hush@x/key", /a public key has to be there without them/],
+		["kubernetes_rpm_repo", "https://hush@x/rpm/", /extra_repos, and write them to \/etc\/yum\.repos\.d/],
+		["kubernetes_rpm_gpg_key", "https://x/a https://me:hush@x/b", /a public key has to be there without them/],
+	])("%s=%s with a password is refused, and does not show it", (name, value, message) => {
+		const refused = refusal(() => resolve({ [name]: value })).message;
+		expect(refused).toMatch(message);
+		expect(refused).toContain("://...@x");
+		expect(refused).not.toContain("hush");
+	});
+
+	test.each([
 		["disable_public_repos", "maybe", /true or false, got "maybe"/],
 		["disable_public_repos", [true], /expected true or false, got \[true\]/],
 		["disable_public_repos", 2, /expected true or false, got 2/],
