@@ -15,7 +15,8 @@ import {
 	requireSkew,
 } from "./versions.ts";
 
-const REGISTRY = "registry.k8s.io";
+/** Where it is, whatever registry kubeadm's images come from. */
+const AUTOSCALER = "registry.k8s.io/autoscaling/cluster-autoscaler";
 
 const given = (value: string | undefined): string | undefined => (value === "" ? undefined : value);
 
@@ -93,15 +94,13 @@ export function versionsOf(values: Values, components: Components): Readonly<Rec
 
 export function choiceOf(values: Values, release: Release, cni: Cni): ImageChoice {
 	const minor = `${release.series}.0`;
-	const registry = given(values.kubernetes_container_registry) ?? REGISTRY;
 	const cloudController = given(values.CCM_REGISTRY);
-	const autoscaler = given(values.AUTOSCALER_REGISTRY) ?? `${registry}/autoscaling/cluster-autoscaler`;
+	const autoscaler = given(values.AUTOSCALER_REGISTRY) ?? AUTOSCALER;
 	const additional = additionalOf(values);
 	return {
 		cni: cni.plugin,
 		cniVersion: cni.version,
 		metricsServer: given(values.METRICS_SERVER_VERSION) ?? release.known.metricsServer,
-		registry,
 		cloudController: cloudController === undefined ? "" : `${cloudController}:${given(values.CCM_VERSION) ?? minor}`,
 		autoscaler: `${autoscaler}:${given(values.AUTOSCALER_VERSION) ?? minor}`,
 		additional: additional.images,

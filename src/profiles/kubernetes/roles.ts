@@ -16,8 +16,6 @@ export interface ImageChoice {
 	readonly cni: CniPlugin;
 	readonly cniVersion: string;
 	readonly metricsServer: string;
-	/** Where the project's own images are, "registry.k8s.io". */
-	readonly registry: string;
 	/** Empty: no such image is pulled. */
 	readonly cloudController: string;
 	readonly autoscaler: string;
@@ -33,7 +31,7 @@ export function imagesOf(role: Role, choice: ImageChoice): readonly string[] {
 	const work = role !== "control-plane";
 	return [
 		...cniImages(choice),
-		`${choice.registry}/metrics-server/metrics-server:${choice.metricsServer}`,
+		`registry.k8s.io/metrics-server/metrics-server:${choice.metricsServer}`,
 		...(plane && choice.cloudController !== "" ? [choice.cloudController] : []),
 		...(work && choice.autoscaler !== "" ? [choice.autoscaler] : []),
 		...choice.additional,

@@ -376,12 +376,13 @@ describe("images and programs", () => {
 	const images = (more: Values) => worker(more).prepull_images?.split(" ") ?? [];
 
 	test("come from other registries and in other versions where these are given", () => {
+		// What kubernetes_container_registry names has kubeadm's images, and need not have any other.
 		expect(
 			images({ kubernetes_container_registry: "registry.example.org/k8s", METRICS_SERVER_VERSION: "v0.7.9" }),
 		).toEqual(
 			expect.arrayContaining([
-				"registry.example.org/k8s/metrics-server/metrics-server:v0.7.9",
-				"registry.example.org/k8s/autoscaling/cluster-autoscaler:v1.34.0",
+				"registry.k8s.io/metrics-server/metrics-server:v0.7.9",
+				"registry.k8s.io/autoscaling/cluster-autoscaler:v1.34.0",
 			]),
 		);
 		const autoscaler = { AUTOSCALER_REGISTRY: "registry.example.org/autoscaler", AUTOSCALER_VERSION: "v9" };
