@@ -33,8 +33,8 @@ function resolve({ settings, given }: ProfileInput): ProfileResult {
 			...versionsOf(values, components),
 			KUBELET_VERSION: components.kubelet.version,
 			KUBECTL_VERSION: components.kubectl.version,
-			CNI: cni.plugin,
-			CNI_VERSION: cni.version,
+			CNI: cni?.plugin ?? "none",
+			CNI_VERSION: cni?.version ?? "",
 			prepull: String(values.PREPULL !== false),
 			prepull_images: images.join(" "),
 			prepull_without: role === "worker" ? CONTROL_PLANE_IMAGES.join(" ") : "",
@@ -113,6 +113,7 @@ function unusual(values: Values, release: Release, role: Role | undefined): read
 		...(role !== undefined && role !== "worker" && values.CCM_VERSION && !values.CCM_REGISTRY
 			? ["CCM_VERSION is of no image: CCM_REGISTRY has to name the cloud controller manager's repository"]
 			: []),
+		...(values.CNI === "none" && values.CNI_VERSION ? ["CNI_VERSION is of no image: CNI is none"] : []),
 		...(values.disable_public_repos === true && (values.extra_repos ?? []).length === 0
 			? ["disable_public_repos leaves the machine no repository: name some with extra_repos"]
 			: []),

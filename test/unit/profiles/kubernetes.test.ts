@@ -303,7 +303,18 @@ describe("values", () => {
 		["containerd_additional_settings", btoa("a = 1\nb = [\n"), /TOML in base64: line 3, column 1: invalid value/],
 		["containerd_additional_settings", btoa("a = 1\na = 2\n"), /TOML in base64: line 2, column \d+: /],
 		["containerd_additional_settings", "/w==", /TOML in base64: it is no UTF-8/],
-		["CNI", "weave", /cilium.*calico.*flannel/],
+		["CNI", "weave", /expected cilium, calico, flannel or none, got "weave"$/],
+		["CNI", "Cillium", /got "Cillium" \(did you mean cilium\?\)/],
+		["AUTOSCALER_VERSION", "none", /expected a value, or an empty text for the default, got "none"/],
+		["CCM_VERSION", "None", /got "none"/],
+		["CNI_VERSION", "none", /got "none"/],
+		["containerd_version", "none", /got "none"/],
+		["kubernetes_container_registry", "none", /got "none"/],
+		["kubernetes_deb_repo", "none", /got "none"/],
+		["kubernetes_deb_gpg_key", "none", /got "none"/],
+		["kubernetes_rpm_repo", "none", /got "none"/],
+		["kubernetes_series", "none", /got "none"/],
+		["pause_image", "none", /got "none"/],
 		["extra_debs", "a;b", /names of packages, got "a;b"/],
 		["pause_image", `a${"-".repeat(5000)}`, /expected an image reference/],
 		["additional_registry_images_list", "registry.example.org/a//b:1", /image references such as/],
@@ -405,6 +416,21 @@ describe("images and programs", () => {
 			"kubernetes_rpm_gpg_check=False of the file vars.json has no effect: packages' signatures are always checked",
 		]);
 		expect(warnings({ kubernetes_source_type: "pkg", kubernetes_cni_source_type: "pkg" })).toEqual([]);
+	});
+
+	test("are not pulled where there is to be none of them", () => {
+		expect(images({ CNI: "None" }).filter((image) => /cilium|calico|flannel/.test(image))).toEqual([]);
+		expect(worker({ CNI: "none" })).toMatchObject({ CNI: "none", CNI_VERSION: "" });
+		expect(images({ AUTOSCALER_REGISTRY: "none" }).join(" ")).not.toContain("autoscaler");
+		expect(images({ METRICS_SERVER_VERSION: "none" }).join(" ")).not.toContain("metrics-server");
+		const { labels, warnings } = resolve({ CNI: "none", CNI_VERSION: "1.2.3" }, { role: "worker" });
+		expect(Object.keys(labels)).toEqual(["io.nodebuild.purpose", "io.nodebuild.version.kubernetes"]);
+		expect(warnings).toEqual(["CNI_VERSION is of no image: CNI is none"]);
+		const defaults = { CNI: null, CNI_VERSION: "null", AUTOSCALER_REGISTRY: null, METRICS_SERVER_VERSION: "NULL" };
+		expect(images(defaults)).toEqual(images({}));
+		expect(
+			worker({ CCM_REGISTRY: "none", PREPULL_MIRROR: "none", containerd_additional_settings: "none" }),
+		).toMatchObject({ CCM_REGISTRY: "", PREPULL_MIRROR: "", containerd_additional_settings: "" });
 	});
 
 	test("that are not pulled are in no label", () => {
