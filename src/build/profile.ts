@@ -12,6 +12,8 @@ import type { BuildOptions } from "./types.ts";
 export interface Profiled {
 	readonly buildArgs: Readonly<Record<string, string>>;
 	readonly labels: Readonly<Record<string, string>>;
+	/** Names that the profile takes, whether an ARG has them or not. */
+	readonly variables: readonly string[];
 	/** Bytes, where the directive or the profile says. */
 	readonly diskSize?: number;
 	/** ARGs that name Ansible roles. */
@@ -34,7 +36,12 @@ export async function applyProfile(
 	const declared = declaredNames(nodefile);
 	const fixed = settings.diskSize === undefined ? {} : { diskSize: settings.diskSize };
 	if (settings.profile === undefined)
-		return { buildArgs: { ...fromFiles(options, declared), ...options.buildArgs }, labels: {}, ...fixed };
+		return {
+			buildArgs: { ...fromFiles(options, declared), ...options.buildArgs },
+			labels: {},
+			variables: [],
+			...fixed,
+		};
 	const { findProfile } = await import("../profiles/index.ts");
 	const profile = await findProfile(settings.profile, settings.at);
 	const result = resolve(profile, settings, options);
@@ -50,6 +57,7 @@ export async function applyProfile(
 	return {
 		buildArgs: { ...ownOf(profile, options, declared), ...Object.fromEntries(others), ...Object.fromEntries(wanted) },
 		labels: result.labels,
+		variables: profile.variables,
 		...(result.roles === undefined ? {} : { roles: rolesOf(result.roles) }),
 		...(result.diskSize === undefined ? {} : { diskSize: result.diskSize }),
 		...fixed,
