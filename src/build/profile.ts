@@ -44,7 +44,7 @@ export async function applyProfile(
 		};
 	const { findProfile } = await import("../profiles/index.ts");
 	const profile = await findProfile(settings.profile, settings.at);
-	const result = resolve(profile, settings, options);
+	const result = resolve(profile, settings, options, declared);
 	if (options.trail === undefined) for (const message of result.warnings) options.emit({ type: "warning", message });
 	const values = { ...result.buildArgs, ...contentsOf(result.files) };
 	// What the profile knows and no ARG takes was still of use: it is not warned of.
@@ -74,9 +74,9 @@ const textOf = (value: unknown): string => (typeof value === "object" ? JSON.str
 
 const isProxy = (name: string): boolean => /^(https?|no)_proxy$/.test(name);
 
-function resolve(profile: Profile, settings: NodefileSettings, options: BuildOptions) {
+function resolve(profile: Profile, settings: NodefileSettings, options: BuildOptions, declared: readonly string[]) {
 	try {
-		return profile.resolve({ settings: settings.others, given: givenTo(profile, options) });
+		return profile.resolve({ settings: settings.others, given: givenTo(profile, options), declared });
 	} catch (error) {
 		const { at } = settings;
 		const located = error instanceof NodebuildError && error.code === "NODEFILE_INVALID" && at !== undefined;

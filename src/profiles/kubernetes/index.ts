@@ -4,7 +4,7 @@ import { nearest } from "../../nodefile/suggest.ts";
 import type { Profile, ProfileInput, ProfileResult } from "../types.ts";
 import { additionalOf, choiceOf, cniOf, componentsOf, labelsOf, releaseOf, versionsOf } from "./derive.ts";
 import { readExtraVars } from "./extra-vars.ts";
-import { goneRepositories } from "./repositories.ts";
+import { goneRepositories, requireRepository, unusedRepositories } from "./repositories.ts";
 import { CONTROL_PLANE_IMAGES, imagesOf, ROLE, ROLES, type Role } from "./roles.ts";
 import { tomlFault } from "./toml.ts";
 import { readValues } from "./values.ts";
@@ -19,18 +19,20 @@ export const kubernetes: Profile = {
 };
 
 /** @throws NodebuildError NODEFILE_INVALID for the role, USAGE for values that are wrong or do not go together. */
-function resolve({ settings, given }: ProfileInput): ProfileResult {
+function resolve({ settings, given, declared }: ProfileInput): ProfileResult {
 	const role = roleOf(settings);
 	const { values, warnings } = readValues(given);
 	const release = releaseOf(values);
 	const components = componentsOf(values, release);
+	const versions = versionsOf(values, components);
+	requireRepository(values, release, versions, declared);
 	const cni = cniOf(values, release);
 	const additional = additionalOf(values);
 	const images = role === undefined || values.PREPULL === false ? [] : imagesOf(role, choiceOf(values, release, cni));
 	return {
 		buildArgs: {
 			...textsOf(values),
-			...versionsOf(values, components),
+			...versions,
 			KUBELET_VERSION: components.kubelet.version,
 			KUBECTL_VERSION: components.kubectl.version,
 			CNI: cni?.plugin ?? "none",
@@ -110,6 +112,7 @@ function unusual(values: Values, release: Release, role: Role | undefined): read
 				]
 			: []),
 		...goneRepositories(values),
+		...unusedRepositories(values),
 		...(role !== undefined && role !== "worker" && values.CCM_VERSION && !values.CCM_REGISTRY
 			? ["CCM_VERSION is of no image: CCM_REGISTRY has to name the cloud controller manager's repository"]
 			: []),

@@ -12,7 +12,7 @@ function resolve(...sources: readonly (readonly [from: string, values: Values])[
 	const given = sources.flatMap(([from, values]) =>
 		Object.entries(values).map(([name, value]) => ({ name, value, from })),
 	);
-	return profile.resolve({ settings: { role: "worker" }, given });
+	return profile.resolve({ settings: { role: "worker" }, given, declared: [] });
 }
 
 function refusal(work: () => unknown): string {

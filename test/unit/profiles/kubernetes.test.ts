@@ -15,9 +15,13 @@ type Values = Readonly<Record<string, unknown>>;
 
 const profile = await findProfile("kubernetes");
 
-function resolve(values: Values = {}, settings: Readonly<Record<string, string>> = {}): ProfileResult {
+function resolve(
+	values: Values = {},
+	settings: Readonly<Record<string, string>> = {},
+	declared: readonly string[] = [],
+): ProfileResult {
 	const given = Object.entries(values).map(([name, value]) => ({ name, value, from: "the file vars.json" }));
-	return profile.resolve({ settings, given });
+	return profile.resolve({ settings, given, declared });
 }
 
 function refusal(work: () => unknown): { readonly message: string; readonly hint: string } {
@@ -197,6 +201,48 @@ describe("what goes together", () => {
 		).toMatch(/expected KUBECTL_VERSION/);
 	});
 
+	describe("where packages are to come from", () => {
+		const NODE = ["kubernetes_deb_repo", "kubernetes_rpm_repo"];
+		const OLD = { KUBERNETES_VERSION: "1.20.2" };
+		const DEB = { kubernetes_deb_repo: "https://a.org/deb/" };
+		const KEY = { kubernetes_deb_gpg_key: "https://a.org/key" };
+
+		test("somewhere has to be told, where a Nodefile takes it", () => {
+			expect(refusal(() => resolve(OLD, {}, NODE))).toEqual({
+				message: "expected KUBERNETES_VERSION to be of a series that pkgs.k8s.io has, 1.24 or newer, got 1.20.2",
+				hint: "name a repository that has it with extra_repos, or with kubernetes_deb_repo and kubernetes_deb_gpg_key, or with kubernetes_rpm_repo",
+			});
+			expect(refusal(() => resolve({ ...OLD, ...DEB }, {}, NODE))).toEqual({
+				message: "expected kubernetes_deb_repo to come with kubernetes_deb_gpg_key, got https://a.org/deb/ without",
+				hint: "name its key, or the repository in a file of extra_repos",
+			});
+			for (const more of [
+				{ extra_repos: "/etc/a.list" },
+				{ kubernetes_rpm_repo: "https://a.org/rpm/" },
+				{ ...DEB, ...KEY },
+				{ firstboot_custom_roles_pre: "repositories" },
+				{ KUBERNETES_VERSION: "1.24.17" },
+			])
+				expect(() => resolve({ ...OLD, ...more }, {}, NODE)).not.toThrow();
+			expect(() => resolve(OLD)).not.toThrow();
+		});
+
+		test("what is not used is warned of", () => {
+			const warnings = (more: Values) => resolve({ KUBERNETES_VERSION: "1.34.2", ...more }, {}, NODE).warnings;
+			expect(warnings(DEB)).toEqual([
+				expect.stringMatching(/^kubernetes_deb_repo is not used without kubernetes_deb_gpg_key/),
+			]);
+			expect(warnings({ ...DEB, ...KEY })).toEqual([]);
+			expect(warnings({ ...DEB, extra_repos: "/etc/a.list" })).toEqual([]);
+			const closed = { disable_public_repos: true, extra_repos: "/etc/a.list" };
+			expect(warnings({ ...DEB, ...closed, kubernetes_rpm_repo: "https://a.org/rpm/" })).toEqual([
+				"kubernetes_deb_repo is not used with disable_public_repos: name the repository in a file of extra_repos",
+				"kubernetes_rpm_repo is not used with disable_public_repos: name the repository in a file of extra_repos",
+			]);
+			expect(warnings({ ...closed, kubernetes_deb_repo: "https://pkgs.k8s.io/core:/stable:/v1.34/deb/" })).toEqual([]);
+		});
+	});
+
 	test("a plugin and a containerd outside their ranges are refused with the range", () => {
 		const version = { KUBERNETES_VERSION: "1.34.2" };
 		expect(refusal(() => resolve({ ...version, CNI: "cilium", CNI_VERSION: "v1.9.0" })).message).toMatch(
@@ -250,6 +296,7 @@ describe("values", () => {
 	test("later ones win, and may refer to others as image-builder's files do", () => {
 		const { buildArgs } = profile.resolve({
 			settings: {},
+			declared: [],
 			given: [
 				{ name: "kubernetes_series", value: "v1.33", from: "the file a.json" },
 				{ name: "kubernetes_series", value: "v1.34", from: "the file b.json" },
