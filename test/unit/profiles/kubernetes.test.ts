@@ -249,6 +249,10 @@ describe("what goes together", () => {
 			/CNI_VERSION, of cilium.*>=1\.17\.0/,
 		);
 		expect(refusal(() => resolve({ ...version, containerd_version: "1.5.9" })).message).toMatch(/>=1\.6\.0 <3\.0\.0/);
+		const containerd = (containerd_version: string) => resolve({ ...version, containerd_version }).buildArgs;
+		expect(refusal(() => containerd("3.0.0-rc.0")).message).toMatch(/<3\.0\.0\), got "3\.0\.0-rc\.0"/);
+		expect(refusal(() => containerd("1.6.0-rc.1")).message).toMatch(/>=1\.6\.0/);
+		expect(containerd("2.2.0-rc.0").containerd_version).toBe("2.2.0-rc.0");
 		expect(resolve({ ...version, CNI: "Flannel" }).buildArgs.CNI).toBe("flannel");
 	});
 });
