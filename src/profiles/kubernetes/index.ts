@@ -9,7 +9,7 @@ import { CONTROL_PLANE_IMAGES, imagesOf, ROLE, ROLES, type Role } from "./roles.
 import { tomlFault } from "./toml.ts";
 import { readValues } from "./values.ts";
 import { type Values, VARIABLE_NAMES } from "./variables.ts";
-import { newerThanKnown, type Release } from "./versions.ts";
+import { type Components, newerThanKnown } from "./versions.ts";
 
 export const kubernetes: Profile = {
 	variables: VARIABLE_NAMES,
@@ -58,7 +58,7 @@ function resolve({ settings, given, declared }: ProfileInput): ProfileResult {
 		],
 		...(role === undefined ? {} : { diskSize: ROLE[role].diskSize }),
 		labels: role === undefined ? {} : labelsOf(role, release, values.PREPULL === false ? undefined : cni),
-		warnings: [...warnings, ...unusual(values, release, role)],
+		warnings: [...warnings, ...unusual(values, components, role)],
 	};
 }
 
@@ -103,14 +103,25 @@ function textsOf(values: Values): Readonly<Record<string, string>> {
 
 const pathsOf = (path: string | undefined): readonly string[] => (path === undefined || path === "" ? [] : [path]);
 
-function unusual(values: Values, release: Release, role: Role | undefined): readonly string[] {
-	const newest = `${release.known.series}.${release.known.patch}`;
+function newerReleases({ kubeadm, kubelet, kubectl }: Components): readonly string[] {
+	const named = [
+		["Kubernetes", kubeadm],
+		["the kubelet", kubelet],
+		["kubectl", kubectl],
+	] as const;
+	return named.flatMap(([name, release]) => {
+		const told = name !== "Kubernetes" && release.version === kubeadm.version;
+		if (told || !newerThanKnown(release)) return [];
+		const { series, patch } = release.known;
+		return [
+			`${name} ${release.version} is newer than ${series}.${patch}, the newest of its series that this version of nodebuild knows`,
+		];
+	});
+}
+
+function unusual(values: Values, components: Components, role: Role | undefined): readonly string[] {
 	return [
-		...(newerThanKnown(release)
-			? [
-					`Kubernetes ${release.version} is newer than ${newest}, the newest of its series that this version of nodebuild knows`,
-				]
-			: []),
+		...newerReleases(components),
 		...goneRepositories(values),
 		...unusedRepositories(values),
 		...(role !== undefined && role !== "worker" && values.CCM_VERSION && !values.CCM_REGISTRY

@@ -107,6 +107,11 @@ describe("KUBERNETES_VERSION", () => {
 		const { buildArgs, warnings } = resolve({ KUBERNETES_VERSION: "1.34.99" });
 		expect(buildArgs.kubernetes_semver).toBe("v1.34.99");
 		expect(warnings).toEqual([expect.stringMatching(/newer than 1\.34\.2/)]);
+		const parts = { KUBERNETES_VERSION: "1.34.2", KUBELET_VERSION: "1.33.98", KUBECTL_VERSION: "1.34.99" };
+		expect(resolve(parts).warnings).toEqual([
+			expect.stringMatching(/^the kubelet 1\.33\.98 is newer than 1\.33\.6, /),
+			expect.stringMatching(/^kubectl 1\.34\.99 is newer than 1\.34\.2, /),
+		]);
 	});
 
 	test("and kubernetes_semver, series and package versions have to be of one release", () => {
