@@ -21,6 +21,9 @@ const given = (value: string | undefined): string | undefined => (value === "" ?
 /** Empty where there is to be none. */
 const orNone = (value: string | undefined): string | undefined => (value === "none" ? "" : given(value));
 
+/** The project's images have tags with a "v"; a version without one is meant so. */
+const tagOf = (version: string | undefined): string | undefined => version?.replace(/^(?=\d+\.\d+\.\d+)/, "v");
+
 /** KUBERNETES_VERSION, or image-builder's kubernetes_semver; what is said twice has to be said the same. */
 export function releaseOf(values: Values): Release {
 	const own = given(values.KUBERNETES_VERSION);
@@ -97,9 +100,9 @@ export function choiceOf(values: Values, release: Release, cni: Cni | undefined)
 	const additional = additionalOf(values);
 	return {
 		...(cni === undefined ? {} : { cni }),
-		metricsServer: orNone(values.METRICS_SERVER_VERSION) ?? release.known.metricsServer,
+		metricsServer: tagOf(orNone(values.METRICS_SERVER_VERSION)) ?? release.known.metricsServer,
 		cloudController: cloudController === undefined ? "" : `${cloudController}:${given(values.CCM_VERSION) ?? minor}`,
-		autoscaler: autoscaler === "" ? "" : `${autoscaler}:${given(values.AUTOSCALER_VERSION) ?? minor}`,
+		autoscaler: autoscaler === "" ? "" : `${autoscaler}:${tagOf(given(values.AUTOSCALER_VERSION)) ?? minor}`,
 		additional: additional.images,
 	};
 }

@@ -454,6 +454,18 @@ describe("images and programs", () => {
 		);
 		const autoscaler = { AUTOSCALER_REGISTRY: "registry.example.org/autoscaler", AUTOSCALER_VERSION: "v9" };
 		expect(images(autoscaler)).toContain("registry.example.org/autoscaler:v9");
+		// The cloud controller manager is anybody's: its tags are as they are written.
+		const plain = { METRICS_SERVER_VERSION: "0.7.2", AUTOSCALER_VERSION: "1.33.1" };
+		expect(images(plain)).toEqual(
+			expect.arrayContaining([
+				"registry.k8s.io/metrics-server/metrics-server:v0.7.2",
+				"registry.k8s.io/autoscaling/cluster-autoscaler:v1.33.1",
+			]),
+		);
+		const ccm = { CCM_REGISTRY: "registry.example.org/ccm", CCM_VERSION: "1.2.3" };
+		expect(resolve(ccm, { role: "control-plane" }).buildArgs.prepull_images).toContain(
+			"registry.example.org/ccm:1.2.3",
+		);
 		expect(worker({ kubernetes_container_registry: "registry.example.org/k8s" })).toMatchObject({
 			kubernetes_container_registry: "registry.example.org/k8s",
 		});
