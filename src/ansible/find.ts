@@ -32,10 +32,10 @@ function roleFolders(nodefiles: readonly string[]): readonly string[] {
 	];
 }
 
-/** @throws NodebuildError CONTEXT_INVALID for a role that is in none of the folders, or that cannot be read. */
+/** @throws NodebuildError CONTEXT_INVALID for a role that is in none of the folders, that is none, or that cannot be read. */
 export async function findRoles(names: readonly string[], nodefiles: readonly string[]): Promise<FoundRoles> {
 	const folders = roleFolders(nodefiles);
-	const paths = names.map((name) => locate(name, folders) ?? notFound(name, folders));
+	const paths = names.map((name) => requireRole(locate(name, folders) ?? notFound(name, folders), name));
 	const digests = new Map<string, unknown>();
 	for (const path of paths) await addDigests(path, folders, digests);
 	return { folders, digest: digestOf([...digests.values()]) };
@@ -43,7 +43,7 @@ export async function findRoles(names: readonly string[], nodefiles: readonly st
 
 function locate(name: string, folders: readonly string[]): string | undefined {
 	const candidates = isAbsolute(name) ? [name] : folders.map((folder) => join(folder, name));
-	return candidates.find((path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true);
+	return candidates.find(isFolder);
 }
 
 function notFound(name: string, folders: readonly string[]): never {
@@ -60,6 +60,29 @@ function notFound(name: string, folders: readonly string[]): never {
 			similar === undefined
 				? "put it into roles/ beside the Nodefile, give its absolute path, or set ANSIBLE_ROLES_PATH"
 				: `did you mean ${similar}?`,
+	});
+}
+
+/** docs.ansible.com, "Role directory structure": at least one of these is in a role. */
+const PARTS = [
+	...["tasks", "handlers", "templates", "files", "vars", "defaults", "meta"],
+	...["library", "module_utils", "lookup_plugins", "filter_plugins", "action_plugins"],
+];
+
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+const isRole = (path: string): boolean => PARTS.some((part) => isFolder(join(path, part)));
+
+/** Ansible takes any folder for a role, and runs nothing of one that is none. */
+function requireRole(path: string, name: string): string {
+	if (isRole(path)) return path;
+	const within = readdirSync(path).filter((each) => isFolder(join(path, each)) && isRole(join(path, each)));
+	throw new NodebuildError({
+		code: "CONTEXT_INVALID",
+		message: `expected the Ansible role ${name} to have tasks/ or another of a role's folders, got ${path} without any`,
+		hint:
+			within.length === 0
+				? "name the folder that has the role's tasks/main.yml in it"
+				: `name the roles that are in it: ${within.map((each) => join(path, each)).join(" ")}`,
 	});
 }
 

@@ -11,7 +11,7 @@ import type { BuildOptions } from "./types.ts";
 export interface Parent {
 	readonly root: Omit<RootDisk, "ref">;
 	readonly config: ImageConfig;
-	/** Names of the ARGs of its Nodefile, and of those that one is FROM. */
+	/** Names of the ARGs of its Nodefile and of the variables of its profile, and those of the Nodefiles that one is FROM. */
 	readonly args: readonly string[];
 }
 

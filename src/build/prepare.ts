@@ -49,7 +49,7 @@ export interface Prepared {
 	readonly roots: ReadonlyMap<string, RootDisk>;
 	/** Bytes that the image's disk has at least. */
 	readonly diskSize: number;
-	/** Names of the ARGs of the Nodefile, and of the Nodefiles that it is FROM. */
+	/** Names of the ARGs of the Nodefile and of the variables of its profile, and those of the Nodefiles that it is FROM. */
 	readonly args: readonly string[];
 	/** The files of a COPY. */
 	copyOf(request: CopyRequest): Promise<ResolvedCopy>;
@@ -76,7 +76,7 @@ export async function prepare(options: BuildOptions, store: Store, resolveRoot: 
 	const roots = new Map<string, RootDisk>();
 	const settings = settingsOf(source, options.nodefile);
 	const profiled = await applyProfile(settings, options, nodefile);
-	const args = new Set(declaredNames(nodefile));
+	const args = new Set([...declaredNames(nodefile), ...profiled.variables]);
 	const copies = new CopyFinder(options, store);
 	const diskSize = diskSizeOf(options.diskSize, settings, profiled.diskSize);
 	const input = {

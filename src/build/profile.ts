@@ -12,6 +12,8 @@ import type { BuildOptions } from "./types.ts";
 export interface Profiled {
 	readonly buildArgs: Readonly<Record<string, string>>;
 	readonly labels: Readonly<Record<string, string>>;
+	/** Names that the profile takes, whether an ARG has them or not. */
+	readonly variables: readonly string[];
 	/** Bytes, where the directive or the profile says. */
 	readonly diskSize?: number;
 	/** ARGs that name Ansible roles. */
@@ -34,10 +36,15 @@ export async function applyProfile(
 	const declared = declaredNames(nodefile);
 	const fixed = settings.diskSize === undefined ? {} : { diskSize: settings.diskSize };
 	if (settings.profile === undefined)
-		return { buildArgs: { ...fromFiles(options, declared), ...options.buildArgs }, labels: {}, ...fixed };
+		return {
+			buildArgs: { ...fromFiles(options, declared), ...options.buildArgs },
+			labels: {},
+			variables: [],
+			...fixed,
+		};
 	const { findProfile } = await import("../profiles/index.ts");
 	const profile = await findProfile(settings.profile, settings.at);
-	const result = resolve(profile, settings, options);
+	const result = resolve(profile, settings, options, declared);
 	if (options.trail === undefined) for (const message of result.warnings) options.emit({ type: "warning", message });
 	const values = { ...result.buildArgs, ...contentsOf(result.files) };
 	// What the profile knows and no ARG takes was still of use: it is not warned of.
@@ -50,6 +57,7 @@ export async function applyProfile(
 	return {
 		buildArgs: { ...ownOf(profile, options, declared), ...Object.fromEntries(others), ...Object.fromEntries(wanted) },
 		labels: result.labels,
+		variables: profile.variables,
 		...(result.roles === undefined ? {} : { roles: rolesOf(result.roles) }),
 		...(result.diskSize === undefined ? {} : { diskSize: result.diskSize }),
 		...fixed,
@@ -66,9 +74,9 @@ const textOf = (value: unknown): string => (typeof value === "object" ? JSON.str
 
 const isProxy = (name: string): boolean => /^(https?|no)_proxy$/.test(name);
 
-function resolve(profile: Profile, settings: NodefileSettings, options: BuildOptions) {
+function resolve(profile: Profile, settings: NodefileSettings, options: BuildOptions, declared: readonly string[]) {
 	try {
-		return profile.resolve({ settings: settings.others, given: givenTo(profile, options) });
+		return profile.resolve({ settings: settings.others, given: givenTo(profile, options), declared });
 	} catch (error) {
 		const { at } = settings;
 		const located = error instanceof NodebuildError && error.code === "NODEFILE_INVALID" && at !== undefined;

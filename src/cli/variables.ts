@@ -16,16 +16,28 @@ export function readVariables(
 	);
 }
 
-function readObject(file: string, io: Pick<Io, "cwd">): object {
+function readObject(file: string, io: Pick<Io, "cwd">): JsonObject {
 	let value: unknown;
 	try {
-		value = JSON.parse(readFileSync(resolve(io.cwd, file), "utf8"));
+		// A byte-order mark is no part of the text.
+		value = JSON.parse(readFileSync(resolve(io.cwd, file), "utf8").replace(/^\uFEFF/, ""));
 	} catch (error) {
 		throw refuse(file, messageOf(error), error);
 	}
-	if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+	if (isObject(value)) return ofTemplate(value);
 	throw refuse(file, `it holds ${Array.isArray(value) ? "a list" : "a bare value"}`);
 }
+
+type JsonObject = Readonly<Record<string, unknown>>;
+
+/** Packer's templates have their variables under one name, beside builders and the like. */
+function ofTemplate(value: JsonObject): JsonObject {
+	const { variables, ...others } = value;
+	return isObject(variables) ? { ...others, ...variables } : value;
+}
+
+const isObject = (value: unknown): value is JsonObject =>
+	typeof value === "object" && value !== null && !Array.isArray(value);
 
 function refuse(file: string, why: string, cause?: unknown): NodebuildError {
 	return new NodebuildError({

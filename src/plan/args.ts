@@ -93,7 +93,7 @@ export function defaultedNames(nodefile: Nodefile): string[] {
 	);
 }
 
-/** Warns of --build-arg names that no ARG declares (here, or where a base was `elsewhere` built) and that mean nothing by themselves. */
+/** Warns of --build-arg names that nothing takes (no ARG here, and nothing where a base was `elsewhere` built) and that mean nothing by themselves. */
 export function warnUnconsumed(
 	input: PlanInput,
 	triggers: readonly StageInstruction[],

@@ -62,7 +62,7 @@ export interface PlannedBase {
 	readonly virtualSize?: number;
 	/** Undefined: a base without configuration of its own (a cloud image). */
 	readonly config?: ImageConfig;
-	/** Names of the ARGs that it was built with, where it was built for this plan. */
+	/** Names of the ARGs and variables that it was built with, where it was built for this plan. */
 	readonly args?: readonly string[];
 }
 

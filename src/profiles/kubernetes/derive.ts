@@ -1,11 +1,10 @@
 /** What follows from the variables that were given: versions, packages, images, labels. */
 import { NodebuildError } from "../../errors.ts";
 import { repositoriesOf } from "./repositories.ts";
-import { type ImageChoice, ROLE, type Role } from "./roles.ts";
+import { type Cni, type ImageChoice, ROLE, type Role } from "./roles.ts";
 import type { Values } from "./variables.ts";
 import {
 	boundsOf,
-	type CniPlugin,
 	type Components,
 	defaultVersion,
 	type Release,
@@ -15,9 +14,15 @@ import {
 	requireSkew,
 } from "./versions.ts";
 
-const REGISTRY = "registry.k8s.io";
+/** Where it is, whatever registry kubeadm's images come from. */
+const AUTOSCALER = "registry.k8s.io/autoscaling/cluster-autoscaler";
 
 const given = (value: string | undefined): string | undefined => (value === "" ? undefined : value);
+/** Empty where there is to be none. */
+const orNone = (value: string | undefined): string | undefined => (value === "none" ? "" : given(value));
+
+/** The project's images have tags with a "v"; a version without one is meant so. */
+const tagOf = (version: string | undefined): string | undefined => version?.replace(/^(?=\d+\.\d+\.\d+)/, "v");
 
 /** KUBERNETES_VERSION, or image-builder's kubernetes_semver; what is said twice has to be said the same. */
 export function releaseOf(values: Values): Release {
@@ -55,13 +60,10 @@ export function componentsOf(values: Values, kubeadm: Release): Components {
 	return components;
 }
 
-export interface Cni {
-	readonly plugin: CniPlugin;
-	readonly version: string;
-}
-
-export function cniOf(values: Values, release: Release): Cni {
+/** Undefined: none. */
+export function cniOf(values: Values, release: Release): Cni | undefined {
 	const plugin = values.CNI ?? "cilium";
+	if (plugin === "none") return undefined;
 	const version = (given(values.CNI_VERSION) ?? release.known.cniDefault[plugin]).replace(/^v/, "");
 	requireInRange(version, release.known.cni[plugin], `CNI_VERSION, of ${plugin},`, release);
 	return { plugin, version };
@@ -91,19 +93,16 @@ export function versionsOf(values: Values, components: Components): Readonly<Rec
 	};
 }
 
-export function choiceOf(values: Values, release: Release, cni: Cni): ImageChoice {
+export function choiceOf(values: Values, release: Release, cni: Cni | undefined): ImageChoice {
 	const minor = `${release.series}.0`;
-	const registry = given(values.kubernetes_container_registry) ?? REGISTRY;
 	const cloudController = given(values.CCM_REGISTRY);
-	const autoscaler = given(values.AUTOSCALER_REGISTRY) ?? `${registry}/autoscaling/cluster-autoscaler`;
+	const autoscaler = orNone(values.AUTOSCALER_REGISTRY) ?? AUTOSCALER;
 	const additional = additionalOf(values);
 	return {
-		cni: cni.plugin,
-		cniVersion: cni.version,
-		metricsServer: given(values.METRICS_SERVER_VERSION) ?? release.known.metricsServer,
-		registry,
+		...(cni === undefined ? {} : { cni }),
+		metricsServer: tagOf(orNone(values.METRICS_SERVER_VERSION)) ?? release.known.metricsServer,
 		cloudController: cloudController === undefined ? "" : `${cloudController}:${given(values.CCM_VERSION) ?? minor}`,
-		autoscaler: `${autoscaler}:${given(values.AUTOSCALER_VERSION) ?? minor}`,
+		autoscaler: autoscaler === "" ? "" : `${autoscaler}:${tagOf(given(values.AUTOSCALER_VERSION)) ?? minor}`,
 		additional: additional.images,
 	};
 }

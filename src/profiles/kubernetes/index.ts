@@ -4,12 +4,12 @@ import { nearest } from "../../nodefile/suggest.ts";
 import type { Profile, ProfileInput, ProfileResult } from "../types.ts";
 import { additionalOf, choiceOf, cniOf, componentsOf, labelsOf, releaseOf, versionsOf } from "./derive.ts";
 import { readExtraVars } from "./extra-vars.ts";
-import { goneRepositories } from "./repositories.ts";
+import { goneRepositories, requireRepository, unusedRepositories } from "./repositories.ts";
 import { CONTROL_PLANE_IMAGES, imagesOf, ROLE, ROLES, type Role } from "./roles.ts";
 import { tomlFault } from "./toml.ts";
 import { readValues } from "./values.ts";
 import { type Values, VARIABLE_NAMES } from "./variables.ts";
-import { newerThanKnown, type Release } from "./versions.ts";
+import { type Components, newerThanKnown } from "./versions.ts";
 
 export const kubernetes: Profile = {
 	variables: VARIABLE_NAMES,
@@ -19,22 +19,24 @@ export const kubernetes: Profile = {
 };
 
 /** @throws NodebuildError NODEFILE_INVALID for the role, USAGE for values that are wrong or do not go together. */
-function resolve({ settings, given }: ProfileInput): ProfileResult {
+function resolve({ settings, given, declared }: ProfileInput): ProfileResult {
 	const role = roleOf(settings);
 	const { values, warnings } = readValues(given);
 	const release = releaseOf(values);
 	const components = componentsOf(values, release);
+	const versions = versionsOf(values, components);
+	requireRepository(values, release, versions, declared);
 	const cni = cniOf(values, release);
 	const additional = additionalOf(values);
 	const images = role === undefined || values.PREPULL === false ? [] : imagesOf(role, choiceOf(values, release, cni));
 	return {
 		buildArgs: {
 			...textsOf(values),
-			...versionsOf(values, components),
+			...versions,
 			KUBELET_VERSION: components.kubelet.version,
 			KUBECTL_VERSION: components.kubectl.version,
-			CNI: cni.plugin,
-			CNI_VERSION: cni.version,
+			CNI: cni?.plugin ?? "none",
+			CNI_VERSION: cni?.version ?? "",
 			prepull: String(values.PREPULL !== false),
 			prepull_images: images.join(" "),
 			prepull_without: role === "worker" ? CONTROL_PLANE_IMAGES.join(" ") : "",
@@ -56,7 +58,7 @@ function resolve({ settings, given }: ProfileInput): ProfileResult {
 		],
 		...(role === undefined ? {} : { diskSize: ROLE[role].diskSize }),
 		labels: role === undefined ? {} : labelsOf(role, release, values.PREPULL === false ? undefined : cni),
-		warnings: [...warnings, ...unusual(values, release, role)],
+		warnings: [...warnings, ...unusual(values, components, role)],
 	};
 }
 
@@ -101,18 +103,31 @@ function textsOf(values: Values): Readonly<Record<string, string>> {
 
 const pathsOf = (path: string | undefined): readonly string[] => (path === undefined || path === "" ? [] : [path]);
 
-function unusual(values: Values, release: Release, role: Role | undefined): readonly string[] {
-	const newest = `${release.known.series}.${release.known.patch}`;
+function newerReleases({ kubeadm, kubelet, kubectl }: Components): readonly string[] {
+	const named = [
+		["Kubernetes", kubeadm],
+		["the kubelet", kubelet],
+		["kubectl", kubectl],
+	] as const;
+	return named.flatMap(([name, release]) => {
+		const told = name !== "Kubernetes" && release.version === kubeadm.version;
+		if (told || !newerThanKnown(release)) return [];
+		const { series, patch } = release.known;
+		return [
+			`${name} ${release.version} is newer than ${series}.${patch}, the newest of its series that this version of nodebuild knows`,
+		];
+	});
+}
+
+function unusual(values: Values, components: Components, role: Role | undefined): readonly string[] {
 	return [
-		...(newerThanKnown(release)
-			? [
-					`Kubernetes ${release.version} is newer than ${newest}, the newest of its series that this version of nodebuild knows`,
-				]
-			: []),
+		...newerReleases(components),
 		...goneRepositories(values),
+		...unusedRepositories(values),
 		...(role !== undefined && role !== "worker" && values.CCM_VERSION && !values.CCM_REGISTRY
 			? ["CCM_VERSION is of no image: CCM_REGISTRY has to name the cloud controller manager's repository"]
 			: []),
+		...(values.CNI === "none" && values.CNI_VERSION ? ["CNI_VERSION is of no image: CNI is none"] : []),
 		...(values.disable_public_repos === true && (values.extra_repos ?? []).length === 0
 			? ["disable_public_repos leaves the machine no repository: name some with extra_repos"]
 			: []),

@@ -82,6 +82,53 @@ function requirePublished(release: Release, { kubelet }: Components): void {
 	});
 }
 
+/** Roles that are run before Kubernetes is installed: they may bring a repository. */
+const EARLY_ROLES = ["firstboot_custom_roles_pre", "firstboot_custom_roles_post", "node_custom_roles_pre"] as const;
+
+/**
+ * Nodefile.node, or one that takes the same, has to find packages on some family. Which one its base is of is told by the
+ * machine only.
+ * @param args what repositoriesOf says
+ * @throws NodebuildError USAGE where no family has a repository
+ */
+export function requireRepository(
+	values: Values,
+	release: Release,
+	args: Readonly<Record<string, string>>,
+	declared: readonly string[],
+): void {
+	if (!["kubernetes_deb_repo", "kubernetes_rpm_repo"].some((name) => declared.includes(name))) return;
+	const brought = (values.extra_repos ?? []).length > 0 || EARLY_ROLES.some((name) => (values[name] ?? "") !== "");
+	// That leaves the machine without any repository is warned of: a base may have all that it needs.
+	if (brought || values.disable_public_repos === true) return;
+	const deb = args.kubernetes_deb_repo !== "" && args.kubernetes_deb_gpg_key !== "";
+	if (deb || args.kubernetes_rpm_repo !== "") return;
+	const keyless = args.kubernetes_deb_repo !== "";
+	throw new NodebuildError({
+		code: "USAGE",
+		message: keyless
+			? `expected kubernetes_deb_repo to come with kubernetes_deb_gpg_key, got ${args.kubernetes_deb_repo} without`
+			: `expected KUBERNETES_VERSION to be of a series that pkgs.k8s.io has, 1.${FIRST_PUBLISHED} or newer, got ${release.version}`,
+		hint: keyless
+			? "name its key, or the repository in a file of extra_repos"
+			: "name a repository that has it with extra_repos, or with kubernetes_deb_repo and kubernetes_deb_gpg_key, or with kubernetes_rpm_repo",
+	});
+}
+
+/** Repositories of one's own that the build does not add to the machine. */
+export function unusedRepositories(values: Values): readonly string[] {
+	const isOwn = (address = ""): boolean => address !== "" && !isUpstream(address) && !GONE.test(address);
+	if (values.disable_public_repos === true)
+		return (["kubernetes_deb_repo", "kubernetes_rpm_repo"] as const)
+			.filter((name) => isOwn(values[name]))
+			.map((name) => `${name} is not used with disable_public_repos: name the repository in a file of extra_repos`);
+	return isOwn(values.kubernetes_deb_repo) && !values.kubernetes_deb_gpg_key && (values.extra_repos ?? []).length === 0
+		? [
+				"kubernetes_deb_repo is not used without kubernetes_deb_gpg_key: a machine of the Debian family has no repository with Kubernetes",
+			]
+		: [];
+}
+
 /** Of repositories that are there no more; nobody is told of the one that he has not written. */
 export function goneRepositories(values: Values): readonly string[] {
 	return (["kubernetes_deb_repo", "kubernetes_rpm_repo"] as const).flatMap((name) => {

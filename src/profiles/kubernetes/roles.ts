@@ -12,13 +12,15 @@ export const ROLE: Readonly<Record<Role, { readonly diskSize: number; readonly p
 	combined: { diskSize: 40 * GIB, purpose: "Kubernetes Control Plane and Worker" },
 };
 
+export interface Cni {
+	readonly plugin: CniPlugin;
+	readonly version: string;
+}
+
+/** Undefined or empty: no such image is pulled. */
 export interface ImageChoice {
-	readonly cni: CniPlugin;
-	readonly cniVersion: string;
+	readonly cni?: Cni;
 	readonly metricsServer: string;
-	/** Where the project's own images are, "registry.k8s.io". */
-	readonly registry: string;
-	/** Empty: no such image is pulled. */
 	readonly cloudController: string;
 	readonly autoscaler: string;
 	readonly additional: readonly string[];
@@ -32,21 +34,21 @@ export function imagesOf(role: Role, choice: ImageChoice): readonly string[] {
 	const plane = role !== "worker";
 	const work = role !== "control-plane";
 	return [
-		...cniImages(choice),
-		`${choice.registry}/metrics-server/metrics-server:${choice.metricsServer}`,
+		...(choice.cni === undefined ? [] : cniImages(choice.cni)),
+		...(choice.metricsServer === "" ? [] : [`registry.k8s.io/metrics-server/metrics-server:${choice.metricsServer}`]),
 		...(plane && choice.cloudController !== "" ? [choice.cloudController] : []),
 		...(work && choice.autoscaler !== "" ? [choice.autoscaler] : []),
 		...choice.additional,
 	];
 }
 
-function cniImages({ cni, cniVersion }: ImageChoice): readonly string[] {
-	switch (cni) {
+function cniImages({ plugin, version }: Cni): readonly string[] {
+	switch (plugin) {
 		case "cilium":
-			return [`quay.io/cilium/cilium:v${cniVersion}`, `quay.io/cilium/operator-generic:v${cniVersion}`];
+			return [`quay.io/cilium/cilium:v${version}`, `quay.io/cilium/operator-generic:v${version}`];
 		case "calico":
-			return ["cni", "node", "kube-controllers"].map((name) => `quay.io/calico/${name}:v${cniVersion}`);
+			return ["cni", "node", "kube-controllers"].map((name) => `quay.io/calico/${name}:v${version}`);
 		case "flannel":
-			return [`ghcr.io/flannel-io/flannel:v${cniVersion}`, "ghcr.io/flannel-io/flannel-cni-plugin:v1.8.0-flannel1"];
+			return [`ghcr.io/flannel-io/flannel:v${version}`, "ghcr.io/flannel-io/flannel-cni-plugin:v1.8.0-flannel1"];
 	}
 }

@@ -2,6 +2,7 @@
 import { NodebuildError } from "../../errors.ts";
 import { nearest } from "../../nodefile/suggest.ts";
 import type { GivenVariable } from "../types.ts";
+import { withoutLogin } from "./fields.ts";
 import { lastOf } from "./precedence.ts";
 import { isVariable, type Values, VARIABLE_NAMES, variablesSchema } from "./variables.ts";
 
@@ -12,9 +13,12 @@ export interface Read {
 
 /** Later ones win. @throws NodebuildError USAGE with every value that is of another type than it has to be. */
 export function readValues(given: readonly GivenVariable[]): Read {
-	const last = lastOf(given, (value, all) => expand(value, all, 0));
+	const last = lastOf(given, (value, all) => expand(value, { all }));
 	const known = [...last.values()].filter(({ name }) => isVariable(name));
-	const raw = Object.fromEntries(known.map(({ name, value }) => [name, expand(value, last, 0)]));
+	const lost = new Set<string>();
+	const raw = Object.fromEntries(
+		known.map((variable) => [variable.name, expand(variable.value, { all: last, lost, within: variable })]),
+	);
 	const result = variablesSchema.safeParse(raw);
 	if (!result.success) {
 		const details = result.error.issues.map(({ path, message }) => {
@@ -31,15 +35,31 @@ export function readValues(given: readonly GivenVariable[]): Read {
 			hint: "docs/kubernetes.md lists the variables with their types",
 		});
 	}
-	return { values: result.data, warnings: [...misspelt([...last.values()]), ...withoutEffect(last)] };
+	return { values: result.data, warnings: [...lost, ...misspelt([...last.values()]), ...withoutEffect(last)] };
+}
+
+interface Expansion {
+	readonly all: ReadonlyMap<string, GivenVariable>;
+	/** Where warnings of variables that nobody gives are put. */
+	readonly lost?: Set<string>;
+	/** The variable that refers to others. */
+	readonly within?: GivenVariable;
+	readonly depth?: number;
 }
 
 /** image-builder's files refer to one another's variables: {{ user `kubernetes_series` }}. */
-function expand(value: unknown, all: ReadonlyMap<string, GivenVariable>, depth: number): unknown {
+function expand(value: unknown, { all, lost, within, depth = 0 }: Expansion): unknown {
 	if (typeof value !== "string" || depth > 8) return value;
-	return value.replace(/\{\{\s*user\s*[`"']([\w-]+)[`"']\s*\}\}/g, (_whole, name: string) =>
-		String(expand(all.get(name)?.value ?? "", all, depth + 1) ?? ""),
-	);
+	return value.replace(/\{\{\s*user\s*[`"']([\w-]+)[`"']\s*\}\}/g, (_whole, name: string) => {
+		const other = all.get(name);
+		if (other === undefined && within !== undefined)
+			lost?.add(
+				`${within.from} refers in ${within.name} to the variable ${name}, which nobody gives: it is taken as empty`,
+			);
+		return String(
+			expand(other?.value ?? "", { all, depth: depth + 1, ...(lost && other ? { lost, within: other } : {}) }) ?? "",
+		);
+	});
 }
 
 /** An ARG of the Nodefile may have any name, but hardly one of ours in other letters. */
@@ -56,19 +76,47 @@ function misspelt(given: readonly GivenVariable[]): readonly string[] {
 	});
 }
 
+interface Effectless {
+	/** Values that most files have, or that mean what is done anyway. */
+	readonly usual: RegExp;
+	/** Variables that image-builder's own file has beside it: what it says there is nobody's wish. */
+	readonly beside?: readonly string[];
+	readonly why: string;
+}
+
+const OFF = /^(false|no|off|0|null|none)?$/i;
+const CNI_PACKAGE = "the newest package kubernetes-cni that goes with the others is taken";
+const CRI_TOOLS = "crictl comes from the package cri-tools";
+
 /** image-builder's, whose other value means another way of building; what is done instead. */
-const WITHOUT_EFFECT: Readonly<Record<string, { readonly usual: RegExp; readonly why: string }>> = {
+const WITHOUT_EFFECT: Readonly<Record<string, Effectless>> = {
 	kubernetes_source_type: { usual: /^(pkg)?$/, why: "Kubernetes comes from packages" },
 	kubernetes_cni_source_type: { usual: /^(pkg)?$/, why: "the CNI plugins come from the package kubernetes-cni" },
+	kubernetes_cni_deb_version: { usual: OFF, beside: ["kubernetes_cni_http_source"], why: CNI_PACKAGE },
+	kubernetes_cni_rpm_version: { usual: OFF, beside: ["kubernetes_cni_http_source"], why: CNI_PACKAGE },
 	kubernetes_rpm_gpg_check: { usual: /^(true)?$/i, why: "packages' signatures are always checked" },
+	containerd_url: {
+		usual: /^(null|https:\/\/github\.com\/containerd\/containerd\/releases\/\S*)?$/,
+		why: "containerd comes from packages (containerd_version, extra_repos)",
+	},
+	crictl_version: { usual: OFF, beside: ["crictl_source_type", "crictl_sha256"], why: CRI_TOOLS },
+	crictl_url: {
+		usual: /^(null|https:\/\/github\.com\/kubernetes-sigs\/cri-tools\/releases\/\S*)?$/,
+		why: CRI_TOOLS,
+	},
+	enable_containerd_audit: { usual: OFF, why: "a role of node_custom_roles_post may write rules for auditd" },
+	additional_s3: { usual: OFF, why: "additional_url_images_list fetches archives by their addresses" },
+	node_custom_roles_post_sysprep: {
+		usual: OFF,
+		why: "roles are run before the image is sealed (node_custom_roles_post)",
+	},
 };
 
 function withoutEffect(given: ReadonlyMap<string, GivenVariable>): readonly string[] {
-	return Object.entries(WITHOUT_EFFECT).flatMap(([name, { usual, why }]) => {
+	return Object.entries(WITHOUT_EFFECT).flatMap(([name, { usual, beside = [], why }]) => {
 		const variable = given.get(name);
-		const value = variable === undefined ? "" : String(expand(variable.value, given, 0) ?? "").trim();
-		return variable === undefined || usual.test(value)
-			? []
-			: [`${name}=${value} of ${variable.from} has no effect: ${why}`];
+		if (variable === undefined || beside.some((other) => given.get(other)?.from === variable.from)) return [];
+		const value = String(expand(variable.value, { all: given }) ?? "").replace(/^[\s"']+|[\s"']+$/g, "");
+		return usual.test(value) ? [] : [`${name}=${withoutLogin(value)} of ${variable.from} has no effect: ${why}`];
 	});
 }

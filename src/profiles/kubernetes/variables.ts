@@ -3,66 +3,11 @@
  * our own. Values come as text from the command line and the environment, and as anything from JSON files.
  */
 import { z } from "zod";
+import { eachOf, flag, insteadOf, loginFault, matching, nullable, shown, text } from "./fields.ts";
+import { nearest } from "../../nodefile/suggest.ts";
 import { isImage } from "./image-name.ts";
-import { bytesOf, tomlFault } from "./toml.ts";
+import { bytesOf, plainToml, tomlFault } from "./toml.ts";
 import { CNI_PLUGINS } from "./versions.ts";
-
-/** Real files say "\"nfs-utils net-tools\"" and mean the words inside. */
-function unquote(text: string): string {
-	const inner = /^\s*(["'])(.*)\1\s*$/s.exec(text)?.[2];
-	return inner ?? text;
-}
-
-/** For messages; what JSON has may be long. */
-function shown(value: unknown): string {
-	const json = JSON.stringify(value) ?? String(value);
-	return json.length > 80 ? `${json.slice(0, 80)}...` : json;
-}
-
-const insteadOf = (expected: string) => ({
-	error: ({ input }: { readonly input?: unknown }) => `expected ${expected}, got ${shown(input)}`,
-});
-
-const text = z
-	.union([z.string(), z.number(), z.boolean(), z.null()], insteadOf("a text"))
-	.transform((value) => (value === null ? "" : unquote(String(value)).trim()));
-
-const flag = z
-	.union([z.boolean(), z.string(), z.number(), z.null()], insteadOf("true or false"))
-	.transform((value, context) => {
-		const word = unquote(String(value ?? ""))
-			.trim()
-			.toLowerCase();
-		if (["true", "yes", "on", "1"].includes(word)) return true;
-		if (["false", "no", "off", "0", "", "none", "null"].includes(word)) return false;
-		context.addIssue({ code: "custom", message: `expected true or false, got ${shown(value)}` });
-		return z.NEVER;
-	});
-
-const nullableText = text.transform((value) => (/^(null|none)$/i.test(value) ? "" : value));
-
-/** Messages end in logs. */
-const withoutLogin = (item: string): string => item.replace(/:\/\/[^/?#]*@/, "://...@");
-
-type Test = RegExp | ((text: string) => boolean);
-const passes = (test: Test, text: string): boolean => (typeof test === "function" ? test(text) : test.test(text));
-
-function eachOf(separator: RegExp | string, test: Test, expected: string) {
-	return text.transform((value, context) => {
-		const items = value
-			.split(separator)
-			.map((item) => item.trim())
-			.filter((item) => item !== "");
-		for (const item of items)
-			if (!passes(test, item))
-				context.addIssue({ code: "custom", message: `expected ${expected}, got "${withoutLogin(item)}"` });
-		return items;
-	});
-}
-
-function matching(test: Test, expected: string) {
-	return nullableText.refine((value) => value === "" || passes(test, value), { error: `expected ${expected}` });
-}
 
 const roles = eachOf(/\s+/, /^(\/\S*|\w[\w.-]*)$/, "names or absolute paths of Ansible roles").transform((list) =>
 	list.join(" "),
@@ -88,7 +33,6 @@ const paths = eachOf(/\s+/, /^\/\S+$/, "absolute paths").transform((list, contex
 		context.addIssue({ code: "custom", message: `expected files of different names, got ${twice.join(" and ")}` });
 	return list;
 });
-/** A password in an address would be in the image's record, in the log, and in arguments. */
 const ADDRESS = /^https?:\/\/(?![^/?#]*@)\S+$/;
 const withoutPassword = "http:// or https:// addresses without user and password (these are the secret download)";
 const archives = eachOf(",", ADDRESS, withoutPassword).transform((list) => list.join(","));
@@ -110,20 +54,29 @@ const programName = (address: string): string => address.replace(/[?#].*/, "").r
 const images = eachOf(",", isImage, "image references such as registry.example.org/app:1.2").transform((list) =>
 	list.join(","),
 );
-const repository = matching(
-	/^[a-z0-9]+(?:[.-][a-z0-9]+)*(?::\d+)?(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*$/,
-	"a repository such as registry.example.org/app, without a tag",
-);
-const proxy = matching(/^(https?|socks5h?):\/\/\S+$/, "an address such as http://proxy.example.org:3128");
-const address = matching(/^(https?:\/\/|file:\/)\S+$/, "an http:// or https:// address");
+const REPOSITORY = /^[a-z0-9]+(?:[.-][a-z0-9]+)*(?::\d+)?(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*$/;
+const repository = (none: "nothing" | "refused" | "itself") =>
+	matching(REPOSITORY, "a repository such as registry.example.org/app, without a tag", none);
+const proxy = matching(/^(https?|socks5h?):\/\/\S+$/, "an address such as http://proxy.example.org:3128", "nothing");
+const address = (instead: string, none: "nothing" | "refused") =>
+	matching(/^(https?:\/\/|file:\/)\S+$/, "an http:// or https:// address", none).superRefine((value, context) => {
+		const message = loginFault(value, instead);
+		if (message !== undefined) context.addIssue({ code: "custom", message });
+	});
+const ofRepository = (file: string): string =>
+	`name a repository that asks for them with extra_repos, and write them to ${file} with a role of firstboot_custom_roles_pre`;
+const OF_KEY = "a public key has to be there without them, or in what a role of firstboot_custom_roles_pre writes";
 
 /** As image-builder's files of all years have it: an address, or an address, a suite and components, after "deb" or not. */
-const debRepository = nullableText.transform((value, context) => {
+const debRepository = nullable("refused").transform((value, context) => {
 	const [first = "", suite = "", ...components] = value.replace(/^deb\s+/, "").split(/\s+/);
 	const isWord = (word: string) => /^[\w./~+-]+$/.test(word);
+	const login = loginFault(value, ofRepository("/etc/apt/auth.conf.d"));
 	if (
 		value === "" ||
-		(/^(https?:\/\/|file:\/)[^\s"]+$/.test(first) && [suite, ...components].every((w) => w === "" || isWord(w)))
+		(login === undefined &&
+			/^(https?:\/\/|file:\/)[^\s"]+$/.test(first) &&
+			[suite, ...components].every((w) => w === "" || isWord(w)))
 	) {
 		// A suite that ends in a slash is a folder, and has no components.
 		if (suite === "" || suite === "/") return first;
@@ -131,21 +84,23 @@ const debRepository = nullableText.transform((value, context) => {
 	}
 	context.addIssue({
 		code: "custom",
-		message: `expected an address, or an address, a suite and components, without options, got "${value}"`,
+		message: login ?? `expected an address, or an address, a suite and components, without options, got "${value}"`,
 	});
 	return z.NEVER;
 });
 /** Several, for each generation of keys. */
-const keys = eachOf(/[\s,]+/, /^(https?:\/\/|file:\/)\S+$/, "http:// or https:// addresses").transform((list) =>
-	list.join(" "),
-);
-const path = matching(/^\/\S*$/, "an absolute path");
-/** Lines of base64 are joined. */
-const settings = nullableText.transform((value, context) => {
+const keys = eachOf(
+	/[\s,]+/,
+	/^(https?:\/\/(?![^/?#]*@)|file:\/)\S+$/,
+	`http:// or https:// addresses without user and password (${OF_KEY})`,
+).transform((list) => list.join(" "));
+const path = (none: "nothing" | "refused") => matching(/^\/\S*$/, "an absolute path", none);
+/** Lines of base64 are joined; the TOML is written anew, as the script in the machine can read it. */
+const settings = nullable("nothing").transform((value, context) => {
 	const joined = value.replace(/\s+/g, "");
 	const bytes = bytesOf(joined);
 	const fault = bytes === undefined ? undefined : tomlFault(bytes);
-	if (bytes !== undefined && fault === undefined) return joined;
+	if (bytes !== undefined && fault === undefined) return Buffer.from(plainToml(bytes)).toString("base64");
 	const message =
 		bytes === undefined
 			? `expected base64 of TOML, got no base64: ${shown(value)}`
@@ -153,7 +108,17 @@ const settings = nullableText.transform((value, context) => {
 	context.addIssue({ code: "custom", message });
 	return z.NEVER;
 });
-const tag = matching(/^[\w][\w.-]*$/, "a version");
+const tag = (none: "refused" | "itself") => matching(/^[\w][\w.-]*$/, "a version", none);
+const CNIS = [...CNI_PLUGINS, "none"] as const;
+const cni = nullable("itself").transform((value, context) => {
+	const word = value.toLowerCase() || "cilium";
+	const known = CNIS.find((name) => name === word);
+	if (known !== undefined) return known;
+	const similar = nearest(word, CNIS);
+	const hint = similar === undefined ? "" : ` (did you mean ${similar}?)`;
+	context.addIssue({ code: "custom", message: `expected ${CNI_PLUGINS.join(", ")} or none, got "${value}"${hint}` });
+	return z.NEVER;
+});
 
 /** Every variable with its type; what is absent gets its default in index.ts. */
 export const VARIABLES = {
@@ -173,20 +138,20 @@ export const VARIABLES = {
 	https_proxy: proxy,
 	no_proxy: text,
 	kubernetes_semver: text,
-	kubernetes_series: matching(/^v?\d+\.\d+$/, "a series such as v1.34"),
+	kubernetes_series: matching(/^v?\d+\.\d+$/, "a series such as v1.34", "refused"),
 	kubernetes_deb_version: text,
 	kubernetes_rpm_version: text,
-	kubernetes_container_registry: repository,
+	kubernetes_container_registry: repository("refused"),
 	kubernetes_deb_repo: debRepository,
-	kubernetes_deb_gpg_key: address,
-	kubernetes_rpm_repo: address,
+	kubernetes_deb_gpg_key: address(OF_KEY, "refused"),
+	kubernetes_rpm_repo: address(ofRepository("/etc/yum.repos.d"), "refused"),
 	kubernetes_rpm_gpg_key: keys,
 	kubernetes_enable_kubelet: flag,
-	containerd_version: tag,
-	pause_image: matching(isImage, "an image reference"),
-	pip_conf_file: path,
+	containerd_version: tag("refused"),
+	pause_image: matching(isImage, "an image reference", "refused"),
+	pip_conf_file: path("nothing"),
 	containerd_additional_settings: settings,
-	containerd_config_file: path,
+	containerd_config_file: path("nothing"),
 	load_additional_components: flag,
 	additional_url_images: flag,
 	additional_url_images_list: archives,
@@ -194,19 +159,19 @@ export const VARIABLES = {
 	additional_registry_images_list: images,
 	additional_executables: flag,
 	additional_executables_list: programs,
-	additional_executables_destination_path: path,
+	additional_executables_destination_path: path("refused"),
 	KUBERNETES_VERSION: text,
 	KUBELET_VERSION: text,
 	KUBECTL_VERSION: text,
-	CNI: nullableText.transform((value) => value.toLowerCase() || "cilium").pipe(z.enum(CNI_PLUGINS)),
-	CNI_VERSION: tag,
-	CCM_REGISTRY: repository,
-	CCM_VERSION: tag,
-	AUTOSCALER_REGISTRY: repository,
-	AUTOSCALER_VERSION: tag,
-	METRICS_SERVER_VERSION: tag,
+	CNI: cni,
+	CNI_VERSION: tag("refused"),
+	CCM_REGISTRY: repository("nothing"),
+	CCM_VERSION: tag("refused"),
+	AUTOSCALER_REGISTRY: repository("itself"),
+	AUTOSCALER_VERSION: tag("refused"),
+	METRICS_SERVER_VERSION: tag("itself"),
 	PREPULL: flag,
-	PREPULL_MIRROR: address,
+	PREPULL_MIRROR: address("these are the secret registry", "nothing"),
 } as const;
 
 export type VariableName = keyof typeof VARIABLES;

@@ -110,7 +110,9 @@ export function requirePackage(text: string, name: string, release: Release): vo
 /** @throws NodebuildError USAGE with the range. */
 export function requireInRange(version: string, range: string, what: string, release: Release): void {
 	const parsed = parse(version.replace(/^v/, ""));
-	if (parsed !== null && satisfies(parsed, range, { includePrerelease: true })) return;
+	// What comes before the first version beyond is beyond as well: 3.0.0-rc.0.
+	const strict = range.replace(/<(\d+\.\d+\.\d+)$/, "<$1-0");
+	if (parsed !== null && satisfies(parsed, strict, { includePrerelease: true })) return;
 	throw fault(
 		`expected ${what} to be one that works with Kubernetes ${release.version} (${range}), got "${version}"`,
 		"choose one of that range, or another KUBERNETES_VERSION",

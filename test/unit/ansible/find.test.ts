@@ -54,6 +54,21 @@ describe("a role", () => {
 	});
 });
 
+describe("a folder that is no role", () => {
+	test("is refused, with the roles that are in it", async () => {
+		await write({ "own/roles/docs/README.md": "", "srv/audit/tasks/main.yml": "[]", "srv/base/meta/main.yml": "{}" });
+		await expect(find("docs")).rejects.toMatchObject({
+			code: "CONTEXT_INVALID",
+			message: `expected the Ansible role docs to have tasks/ or another of a role's folders, got ${join(folder, "own/roles/docs")} without any`,
+			hint: "name the folder that has the role's tasks/main.yml in it",
+		});
+		await expect(find(join(folder, "srv"))).rejects.toMatchObject({
+			hint: `name the roles that are in it: ${join(folder, "srv/audit")} ${join(folder, "srv/base")}`,
+		});
+		expect(await digest(join(folder, "srv/base"))).toMatch(/^sha256:/);
+	});
+});
+
 describe("the digest", () => {
 	beforeEach(() => write({ "own/roles/x/tasks/main.yml": "[]", "own/roles/x/files/a": "1" }));
 

@@ -72,6 +72,16 @@ describe("FROM another Nodefile", () => {
 		expect(warnings).toEqual(["One or more build-args [VERSON] were not consumed (did you mean VERSION?)"]);
 	});
 
+	test("warns of no variable that the profile of the other Nodefile takes", async () => {
+		const { plan, events } = await project({
+			"Nodefile.worker": "# nodebuild=profile=kubernetes;role=worker\nFROM debian:12\nARG KUBERNETES_VERSION\n",
+			"Nodefile.own": "FROM ./Nodefile.worker\nRUN true\n",
+		});
+		await plan("Nodefile.own", { CNI: "calico", KUBERNETES_VERSION: "1.34.2", CNI_VERSON: "3.31.0" });
+		const warnings = events.flatMap((event) => (event.type === "warning" ? [event.message] : []));
+		expect(warnings).toEqual(["One or more build-args [CNI_VERSON] were not consumed (did you mean CNI_VERSION?)"]);
+	});
+
 	test("follows changes of files that the other Nodefile copies", async () => {
 		const { key, write } = await project(CHAIN);
 		const before = await key("Nodefile.worker");

@@ -311,7 +311,7 @@ describe("Ansible roles", () => {
 
 	test("that this host cannot run are told to whoever would fetch or build the base", async () => {
 		const { run, folder, lacks } = await project(text);
-		await mkdir(join(folder, "roles/x"), { recursive: true });
+		await mkdir(join(folder, "roles/x/tasks"), { recursive: true });
 		vi.stubEnv("PATH", "/nowhere");
 		onTestFinished(() => void vi.unstubAllEnvs());
 		await run();

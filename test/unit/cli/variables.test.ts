@@ -21,6 +21,18 @@ test("files of PACKER_VAR_FILES come before those of --var-file", async () => {
 	]);
 });
 
+test("variables of a template of Packer's are read, and files that begin with a byte-order mark", async () => {
+	const read = await files({
+		template: '{"variables": {"x": "1", "y": null}, "builders": []}',
+		plain: '{"variables": "text"}',
+		marked: '\uFEFF{"x": 1}',
+	});
+	const values = (name: string) => Object.fromEntries(read([name]).map((variable) => [variable.name, variable.value]));
+	expect(values("template")).toEqual({ x: "1", y: null, builders: [] });
+	expect(values("plain")).toEqual({ variables: "text" });
+	expect(values("marked")).toEqual({ x: 1 });
+});
+
 test.each([
 	["[1]", /to be a JSON object of variables: it holds a list/],
 	["{", /to be a JSON object of variables: /],

@@ -1,8 +1,8 @@
 /** What runs again after a change: the table of docs/kubernetes.md, from plans of the Nodefiles themselves. */
-import { readFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { BuildOptions } from "../../../src/build/types.ts";
 import { explain } from "../../../src/build/explain.ts";
@@ -57,8 +57,10 @@ async function again(change: Readonly<Record<string, string>>): Promise<readonly
 	return counts;
 }
 
-/** Any folder is a role. */
-const ROLE = resolve("nodefiles/suites");
+/** A role that does nothing. */
+const ROLE = mkdtempSync(join(tmpdir(), "nodebuild-role-"));
+mkdirSync(join(ROLE, "tasks"));
+afterAll(() => rm(ROLE, { recursive: true }));
 const EXECUTABLE = {
 	load_additional_components: "true",
 	additional_executables: "true",

@@ -12,7 +12,7 @@ function resolve(...sources: readonly (readonly [from: string, values: Values])[
 	const given = sources.flatMap(([from, values]) =>
 		Object.entries(values).map(([name, value]) => ({ name, value, from })),
 	);
-	return profile.resolve({ settings: { role: "worker" }, given });
+	return profile.resolve({ settings: { role: "worker" }, given, declared: [] });
 }
 
 function refusal(work: () => unknown): string {
@@ -46,7 +46,11 @@ const OLD = {
 
 /** kubernetes.json of the time of 1.31. */
 const NEW = {
-	crictl_url: "https://example.org/v{{user `crictl_version`}}/crictl-linux-{{user `crictl_arch`}}.tar.gz",
+	crictl_arch: "amd64",
+	crictl_source_type: "pkg",
+	crictl_url:
+		"https://github.com/kubernetes-sigs/cri-tools/releases/download/v{{user `crictl_version`}}/crictl-{{user `crictl_arch`}}.tar.gz",
+	crictl_version: "1.31.0",
 	kubernetes_apiserver_port: "6443",
 	kubernetes_container_registry: "registry.k8s.io",
 	kubernetes_deb_gpg_key: "https://pkgs.k8s.io/core:/stable:/{{ user `kubernetes_series` }}/deb/Release.key",
@@ -84,7 +88,9 @@ const OTHERS = {
 	additional_executables: "false",
 	additional_executables_destination_path: "",
 	additional_executables_list: "",
+	additional_s3: "false",
 	additional_s3_secret: "",
+	node_custom_roles_post_sysprep: "",
 	load_additional_components: "false",
 };
 
@@ -125,6 +131,63 @@ describe("files of image-builder are read as they are", () => {
 			pause_image: "registry.k8s.io/pause:3.9",
 		});
 		expect(warnings).toEqual([]);
+	});
+
+	test("of any time, with versions of the CNI plugins and crictl that nobody has asked for", () => {
+		const cni = {
+			kubernetes_cni_deb_version: "0.8.7-00",
+			kubernetes_cni_http_source: "https://github.com/containernetworking/plugins/releases/download",
+			kubernetes_cni_rpm_version: "0.8.7-0",
+			kubernetes_cni_semver: "v0.8.7",
+		};
+		const crictl = { crictl_sha256: "da0c05", crictl_version: "1.20.0" };
+		expect(resolve(["the file cni.json", cni], ["the file powervs.json", crictl]).warnings).toEqual([]);
+	});
+
+	test("and what of them is asked for and has no effect is said", () => {
+		const wishes = {
+			kubernetes_cni_deb_version: "1.5.1-1.1",
+			kubernetes_cni_rpm_version: "1.5.1",
+			containerd_url: "https://me:hush@a.org/containerd.tar.gz",
+			crictl_version: "1.31.1",
+			crictl_url: '"https://a.org/crictl.tar.gz"',
+			enable_containerd_audit: true,
+			additional_s3: "true",
+			node_custom_roles_post_sysprep: '"last"',
+		};
+		expect(resolve(["the file kubernetes.json", NEW], ["the file own.json", wishes]).warnings).toEqual([
+			expect.stringMatching(
+				/^kubernetes_cni_deb_version=1\.5\.1-1\.1 of the file own\.json has no effect: .*kubernetes-cni/,
+			),
+			expect.stringMatching(/^kubernetes_cni_rpm_version=1\.5\.1 of /),
+			expect.stringMatching(
+				/^containerd_url=https:\/\/\.\.\.@a\.org\/containerd\.tar\.gz of .*: containerd comes from packages/,
+			),
+			expect.stringMatching(/^crictl_version=1\.31\.1 of .*: crictl comes from the package cri-tools$/),
+			expect.stringMatching(/^crictl_url=https:\/\/a\.org\/crictl\.tar\.gz of /),
+			expect.stringMatching(/^enable_containerd_audit=true of /),
+			expect.stringMatching(/^additional_s3=true of .*additional_url_images_list/),
+			expect.stringMatching(/^node_custom_roles_post_sysprep=last of .*node_custom_roles_post/),
+		]);
+	});
+
+	test("a variable that they refer to and nobody gives is empty, and warned of once", () => {
+		const own = {
+			a: "{{ user `lost` }}",
+			pause_image: "a.org/pause{{user `a`}}{{user `lost`}}:3.9",
+			extra_debs: "{{user `other`}}",
+		};
+		const { buildArgs, warnings } = resolve(["the file own.json", own]);
+		expect(buildArgs.pause_image).toBe("a.org/pause:3.9");
+		expect(warnings).toEqual([
+			"the file own.json refers in a to the variable lost, which nobody gives: it is taken as empty",
+			"the file own.json refers in pause_image to the variable lost, which nobody gives: it is taken as empty",
+			"the file own.json refers in extra_debs to the variable other, which nobody gives: it is taken as empty",
+		]);
+		// What is not ours may refer to whatever it likes, and null is given.
+		expect(
+			resolve(["the file own.json", { mine: "{{user `x`}}", y: null, extra_debs: "{{user `y`}}" }]).warnings,
+		).toEqual([]);
 	});
 
 	test.each([

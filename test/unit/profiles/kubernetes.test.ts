@@ -15,9 +15,13 @@ type Values = Readonly<Record<string, unknown>>;
 
 const profile = await findProfile("kubernetes");
 
-function resolve(values: Values = {}, settings: Readonly<Record<string, string>> = {}): ProfileResult {
+function resolve(
+	values: Values = {},
+	settings: Readonly<Record<string, string>> = {},
+	declared: readonly string[] = [],
+): ProfileResult {
 	const given = Object.entries(values).map(([name, value]) => ({ name, value, from: "the file vars.json" }));
-	return profile.resolve({ settings, given });
+	return profile.resolve({ settings, given, declared });
 }
 
 function refusal(work: () => unknown): { readonly message: string; readonly hint: string } {
@@ -103,6 +107,11 @@ describe("KUBERNETES_VERSION", () => {
 		const { buildArgs, warnings } = resolve({ KUBERNETES_VERSION: "1.34.99" });
 		expect(buildArgs.kubernetes_semver).toBe("v1.34.99");
 		expect(warnings).toEqual([expect.stringMatching(/newer than 1\.34\.2/)]);
+		const parts = { KUBERNETES_VERSION: "1.34.2", KUBELET_VERSION: "1.33.98", KUBECTL_VERSION: "1.34.99" };
+		expect(resolve(parts).warnings).toEqual([
+			expect.stringMatching(/^the kubelet 1\.33\.98 is newer than 1\.33\.6, /),
+			expect.stringMatching(/^kubectl 1\.34\.99 is newer than 1\.34\.2, /),
+		]);
 	});
 
 	test("and kubernetes_semver, series and package versions have to be of one release", () => {
@@ -197,12 +206,58 @@ describe("what goes together", () => {
 		).toMatch(/expected KUBECTL_VERSION/);
 	});
 
+	describe("where packages are to come from", () => {
+		const NODE = ["kubernetes_deb_repo", "kubernetes_rpm_repo"];
+		const OLD = { KUBERNETES_VERSION: "1.20.2" };
+		const DEB = { kubernetes_deb_repo: "https://a.org/deb/" };
+		const KEY = { kubernetes_deb_gpg_key: "https://a.org/key" };
+
+		test("somewhere has to be told, where a Nodefile takes it", () => {
+			expect(refusal(() => resolve(OLD, {}, NODE))).toEqual({
+				message: "expected KUBERNETES_VERSION to be of a series that pkgs.k8s.io has, 1.24 or newer, got 1.20.2",
+				hint: "name a repository that has it with extra_repos, or with kubernetes_deb_repo and kubernetes_deb_gpg_key, or with kubernetes_rpm_repo",
+			});
+			expect(refusal(() => resolve({ ...OLD, ...DEB }, {}, NODE))).toEqual({
+				message: "expected kubernetes_deb_repo to come with kubernetes_deb_gpg_key, got https://a.org/deb/ without",
+				hint: "name its key, or the repository in a file of extra_repos",
+			});
+			for (const more of [
+				{ extra_repos: "/etc/a.list" },
+				{ kubernetes_rpm_repo: "https://a.org/rpm/" },
+				{ ...DEB, ...KEY },
+				{ firstboot_custom_roles_pre: "repositories" },
+				{ KUBERNETES_VERSION: "1.24.17" },
+			])
+				expect(() => resolve({ ...OLD, ...more }, {}, NODE)).not.toThrow();
+			expect(() => resolve(OLD)).not.toThrow();
+		});
+
+		test("what is not used is warned of", () => {
+			const warnings = (more: Values) => resolve({ KUBERNETES_VERSION: "1.34.2", ...more }, {}, NODE).warnings;
+			expect(warnings(DEB)).toEqual([
+				expect.stringMatching(/^kubernetes_deb_repo is not used without kubernetes_deb_gpg_key/),
+			]);
+			expect(warnings({ ...DEB, ...KEY })).toEqual([]);
+			expect(warnings({ ...DEB, extra_repos: "/etc/a.list" })).toEqual([]);
+			const closed = { disable_public_repos: true, extra_repos: "/etc/a.list" };
+			expect(warnings({ ...DEB, ...closed, kubernetes_rpm_repo: "https://a.org/rpm/" })).toEqual([
+				"kubernetes_deb_repo is not used with disable_public_repos: name the repository in a file of extra_repos",
+				"kubernetes_rpm_repo is not used with disable_public_repos: name the repository in a file of extra_repos",
+			]);
+			expect(warnings({ ...closed, kubernetes_deb_repo: "https://pkgs.k8s.io/core:/stable:/v1.34/deb/" })).toEqual([]);
+		});
+	});
+
 	test("a plugin and a containerd outside their ranges are refused with the range", () => {
 		const version = { KUBERNETES_VERSION: "1.34.2" };
 		expect(refusal(() => resolve({ ...version, CNI: "cilium", CNI_VERSION: "v1.9.0" })).message).toMatch(
 			/CNI_VERSION, of cilium.*>=1\.17\.0/,
 		);
 		expect(refusal(() => resolve({ ...version, containerd_version: "1.5.9" })).message).toMatch(/>=1\.6\.0 <3\.0\.0/);
+		const containerd = (containerd_version: string) => resolve({ ...version, containerd_version }).buildArgs;
+		expect(refusal(() => containerd("3.0.0-rc.0")).message).toMatch(/<3\.0\.0\), got "3\.0\.0-rc\.0"/);
+		expect(refusal(() => containerd("1.6.0-rc.1")).message).toMatch(/>=1\.6\.0/);
+		expect(containerd("2.2.0-rc.0").containerd_version).toBe("2.2.0-rc.0");
 		expect(resolve({ ...version, CNI: "Flannel" }).buildArgs.CNI).toBe("flannel");
 	});
 });
@@ -250,6 +305,7 @@ describe("values", () => {
 	test("later ones win, and may refer to others as image-builder's files do", () => {
 		const { buildArgs } = profile.resolve({
 			settings: {},
+			declared: [],
 			given: [
 				{ name: "kubernetes_series", value: "v1.33", from: "the file a.json" },
 				{ name: "kubernetes_series", value: "v1.34", from: "the file b.json" },
@@ -257,6 +313,20 @@ describe("values", () => {
 			],
 		});
 		expect(buildArgs.KUBERNETES_VERSION).toBe("1.34.2");
+	});
+
+	test.each([
+		["PREPULL_MIRROR", "http://me:hush@x:5000", /without user and password \(these are the secret registry\)/],
+		["kubernetes_deb_repo", "https://me:hush@x/deb/", /extra_repos, and write them to \/etc\/apt\/auth\.conf\.d/],
+		["kubernetes_deb_repo", "deb [a=b] https://me:hush@x/ suite", /without user and password/],
+		["kubernetes_deb_gpg_key", "https://me:hush@x/key", /a public key has to be there without them/],
+		["kubernetes_rpm_repo", "https://hush@x/rpm/", /extra_repos, and write them to \/etc\/yum\.repos\.d/],
+		["kubernetes_rpm_gpg_key", "https://x/a https://me:hush@x/b", /a public key has to be there without them/],
+	])("%s=%s with a password is refused, and does not show it", (name, value, message) => {
+		const refused = refusal(() => resolve({ [name]: value })).message;
+		expect(refused).toMatch(message);
+		expect(refused).toContain("://...@x");
+		expect(refused).not.toContain("hush");
 	});
 
 	test.each([
@@ -289,7 +359,18 @@ describe("values", () => {
 		["containerd_additional_settings", btoa("a = 1\nb = [\n"), /TOML in base64: line 3, column 1: invalid value/],
 		["containerd_additional_settings", btoa("a = 1\na = 2\n"), /TOML in base64: line 2, column \d+: /],
 		["containerd_additional_settings", "/w==", /TOML in base64: it is no UTF-8/],
-		["CNI", "weave", /cilium.*calico.*flannel/],
+		["CNI", "weave", /expected cilium, calico, flannel or none, got "weave"$/],
+		["CNI", "Cillium", /got "Cillium" \(did you mean cilium\?\)/],
+		["AUTOSCALER_VERSION", "none", /expected a value, or an empty text for the default, got "none"/],
+		["CCM_VERSION", "None", /got "none"/],
+		["CNI_VERSION", "none", /got "none"/],
+		["containerd_version", "none", /got "none"/],
+		["kubernetes_container_registry", "none", /got "none"/],
+		["kubernetes_deb_repo", "none", /got "none"/],
+		["kubernetes_deb_gpg_key", "none", /got "none"/],
+		["kubernetes_rpm_repo", "none", /got "none"/],
+		["kubernetes_series", "none", /got "none"/],
+		["pause_image", "none", /got "none"/],
 		["extra_debs", "a;b", /names of packages, got "a;b"/],
 		["pause_image", `a${"-".repeat(5000)}`, /expected an image reference/],
 		["additional_registry_images_list", "registry.example.org/a//b:1", /image references such as/],
@@ -300,11 +381,34 @@ describe("values", () => {
 		expect(refused.message).toContain(`${name} (the file vars.json)`);
 	});
 
+	const settingsOf = (toml: string) =>
+		atob(resolve({ containerd_additional_settings: btoa(toml) }).buildArgs.containerd_additional_settings ?? "");
+
 	test("of settings of containerd are TOML, in base64 of any number of lines", () => {
-		const toml = `version = 2\n[plugins."io.containerd.grpc.v1.cri".registry]\nconfig_path = "/etc/x" # ${"x".repeat(60)}\n`;
+		const toml = `version = 2\n[plugins."io.containerd.grpc.v1.cri".registry]\nconfig_path = "/etc/${"x".repeat(60)}"\n`;
 		const lines = btoa(toml).replace(/.{76}/g, "$&\n");
 		const { containerd_additional_settings } = resolve({ containerd_additional_settings: `${lines}\n` }).buildArgs;
 		expect(containerd_additional_settings).toBe(btoa(toml));
+	});
+
+	test.each([
+		["quotes and comments", `[plugins.'io.a'.b] # of b\nc = 'x' # c\n`, `[plugins."io.a".b]\nc = "x"\n`],
+		["blanks", `[ a . "b" ]\n  'c d'   =   1\n`, `[a.b]\n"c d" = 1\n`],
+		["dotted keys", `a.b.c = true\na.d."e.f" = 1\n`, `[a.b]\nc = true\n[a.d]\n"e.f" = 1\n`],
+		["inline tables", `a = { b = { c = "x" }, d = [1,2] }\n`, `[a]\nd = [ 1, 2 ]\n[a.b]\nc = "x"\n`],
+		["tables before keys", `b = {c = 1}\nversion = 3\n`, `version = 3\n[b]\nc = 1\n`],
+		["several lines", `a = [\n "x", # one\n "[y]",\n]\nb = """\nc\nd"""\n`, `a = [ "x", "[y]" ]\nb = "c\\nd"\n`],
+		["empty tables", "[a]\n[b.c]\n[b]\n", "[a]\n[b.c]\n"],
+		["arrays of tables", `[[a.b]]\nc = 1\n[a.b.d]\n[[a.b]]\nc = 2\n`, `[a]\nb = [ { c = 1, d = {} }, { c = 2 } ]\n`],
+		[
+			"types",
+			"a = 1.0\nb = 9007199254740993\nc = 0x1f\nd = 2026-01-02\n",
+			"a = 1.0\nb = 9007199254740993\nc = 31\nd = 2026-01-02\n",
+		],
+		["nothing", "# none\n", ""],
+	])("of settings of containerd are written plainly: %s", (_what, toml, plain) => {
+		expect(settingsOf(toml)).toBe(plain);
+		expect(settingsOf(plain)).toBe(plain);
 	});
 
 	test("of switches may be numbers", () => {
@@ -339,16 +443,29 @@ describe("images and programs", () => {
 	const images = (more: Values) => worker(more).prepull_images?.split(" ") ?? [];
 
 	test("come from other registries and in other versions where these are given", () => {
+		// What kubernetes_container_registry names has kubeadm's images, and need not have any other.
 		expect(
 			images({ kubernetes_container_registry: "registry.example.org/k8s", METRICS_SERVER_VERSION: "v0.7.9" }),
 		).toEqual(
 			expect.arrayContaining([
-				"registry.example.org/k8s/metrics-server/metrics-server:v0.7.9",
-				"registry.example.org/k8s/autoscaling/cluster-autoscaler:v1.34.0",
+				"registry.k8s.io/metrics-server/metrics-server:v0.7.9",
+				"registry.k8s.io/autoscaling/cluster-autoscaler:v1.34.0",
 			]),
 		);
 		const autoscaler = { AUTOSCALER_REGISTRY: "registry.example.org/autoscaler", AUTOSCALER_VERSION: "v9" };
 		expect(images(autoscaler)).toContain("registry.example.org/autoscaler:v9");
+		// The cloud controller manager is anybody's: its tags are as they are written.
+		const plain = { METRICS_SERVER_VERSION: "0.7.2", AUTOSCALER_VERSION: "1.33.1" };
+		expect(images(plain)).toEqual(
+			expect.arrayContaining([
+				"registry.k8s.io/metrics-server/metrics-server:v0.7.2",
+				"registry.k8s.io/autoscaling/cluster-autoscaler:v1.33.1",
+			]),
+		);
+		const ccm = { CCM_REGISTRY: "registry.example.org/ccm", CCM_VERSION: "1.2.3" };
+		expect(resolve(ccm, { role: "control-plane" }).buildArgs.prepull_images).toContain(
+			"registry.example.org/ccm:1.2.3",
+		);
 		expect(worker({ kubernetes_container_registry: "registry.example.org/k8s" })).toMatchObject({
 			kubernetes_container_registry: "registry.example.org/k8s",
 		});
@@ -367,6 +484,21 @@ describe("images and programs", () => {
 			"kubernetes_rpm_gpg_check=False of the file vars.json has no effect: packages' signatures are always checked",
 		]);
 		expect(warnings({ kubernetes_source_type: "pkg", kubernetes_cni_source_type: "pkg" })).toEqual([]);
+	});
+
+	test("are not pulled where there is to be none of them", () => {
+		expect(images({ CNI: "None" }).filter((image) => /cilium|calico|flannel/.test(image))).toEqual([]);
+		expect(worker({ CNI: "none" })).toMatchObject({ CNI: "none", CNI_VERSION: "" });
+		expect(images({ AUTOSCALER_REGISTRY: "none" }).join(" ")).not.toContain("autoscaler");
+		expect(images({ METRICS_SERVER_VERSION: "none" }).join(" ")).not.toContain("metrics-server");
+		const { labels, warnings } = resolve({ CNI: "none", CNI_VERSION: "1.2.3" }, { role: "worker" });
+		expect(Object.keys(labels)).toEqual(["io.nodebuild.purpose", "io.nodebuild.version.kubernetes"]);
+		expect(warnings).toEqual(["CNI_VERSION is of no image: CNI is none"]);
+		const defaults = { CNI: null, CNI_VERSION: "null", AUTOSCALER_REGISTRY: null, METRICS_SERVER_VERSION: "NULL" };
+		expect(images(defaults)).toEqual(images({}));
+		expect(
+			worker({ CCM_REGISTRY: "none", PREPULL_MIRROR: "none", containerd_additional_settings: "none" }),
+		).toMatchObject({ CCM_REGISTRY: "", PREPULL_MIRROR: "", containerd_additional_settings: "" });
 	});
 
 	test("that are not pulled are in no label", () => {
