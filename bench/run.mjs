@@ -76,6 +76,10 @@ function cell(tool, what) {
 	return `${median(figures).toFixed(2)}${ratio}`;
 }
 
+function save() {
+	writeFileSync(values.json, `${JSON.stringify({ date: new Date().toISOString(), machine, seconds }, undefined, 2)}\n`);
+}
+
 try {
 	mkdirSync(folder, { recursive: true });
 	writeContext(folder);
@@ -91,6 +95,8 @@ try {
 	for (const tool of ready) tool.prepare();
 	for (let round = 0; round < Number(values.rounds); round++) {
 		for (const change of changes) for (const tool of ready) measure(tool, change, `${process.pid}-${round}`);
+		// What has been measured is kept when a later round is ended.
+		save();
 	}
 	const rows = [...new Set(Object.values(seconds).flatMap((own) => Object.keys(own)))];
 	console.log(
@@ -98,7 +104,6 @@ try {
 	);
 	console.log(`| --- |${" --- |".repeat(ready.length)}`);
 	for (const what of rows) console.log(`| ${what} | ${ready.map(({ name }) => cell(name, what)).join(" | ")} |`);
-	writeFileSync(values.json, `${JSON.stringify({ date: new Date().toISOString(), machine, seconds }, undefined, 2)}\n`);
 	console.log(`\nevery figure: ${values.json}`);
 } finally {
 	for (const tool of tools) tool.remove();
