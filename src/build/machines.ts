@@ -191,7 +191,9 @@ async function fallBack({ qemu, report }: Host, { store, emit }: Pick<StartReque
 async function emulateFromNowOn({ qemu, report }: Host, store: Store, why: string): Promise<Host> {
 	const { remember } = await import("../machine/qemu/accelerator.ts");
 	const emulating = { accelerator: "tcg", why, qemuVersion: report.qemuVersion } as const;
-	await remember(join(store.home, "host"), { qemu, choice: readEnvironment().accelerator }, emulating);
+	const { accelerator: choice } = readEnvironment();
+	// Who demands KVM is told that it fails, each time.
+	if (choice !== "kvm") await remember(join(store.home, "host"), { qemu, choice }, emulating);
 	return { qemu, report: emulating };
 }
 
