@@ -4,7 +4,7 @@ import { isAbsolute, join } from "node:path";
 import { describeTools, familyOf, packagesOf, parseOsRelease, TOOLS } from "../../scripts/setup/host-tools.mjs";
 import { commandForPeople } from "../../scripts/setup/package-manager.mjs";
 import { messageOf, NodebuildError } from "../errors.ts";
-import { probeAccelerator } from "../machine/qemu/accelerator.ts";
+import { probeAccelerator, recall } from "../machine/qemu/accelerator.ts";
 import { type Environment, readEnvironment } from "../system/env.ts";
 import { formatBytes } from "../system/files.ts";
 import type { DoctorRow } from "./backend.ts";
@@ -48,7 +48,7 @@ export function hostFacts(environment: Environment = readEnvironment()): HostFac
 export async function examine(facts: HostFacts, home: string, signal: AbortSignal): Promise<readonly DoctorRow[]> {
 	return [
 		nodeRow(facts.nodeVersion),
-		...(await machineRows(facts, signal)),
+		...(await machineRows(facts, home, signal)),
 		...toolRows(facts),
 		memoryRow(facts.memoryInfo),
 		...(await storeRows(home)),
@@ -68,11 +68,19 @@ function nodeRow(version: string): DoctorRow {
 	return { ...row, state: "missing", advice: `nodebuild needs Node.js ${OLDEST_NODE} or newer: https://nodejs.org` };
 }
 
-async function machineRows({ environment, searchPath }: HostFacts, signal: AbortSignal): Promise<readonly DoctorRow[]> {
+async function machineRows(
+	{ environment, searchPath }: HostFacts,
+	home: string,
+	signal: AbortSignal,
+): Promise<readonly DoctorRow[]> {
 	const qemu = environment.qemu ?? find("qemu-system-x86_64", searchPath) ?? find("/usr/libexec/qemu-kvm", []);
 	if (qemu === undefined) return [];
 	try {
-		const report = await probeAccelerator({ qemu, choice: environment.accelerator, signal });
+		const options = { qemu, choice: environment.accelerator, signal };
+		const probed = await probeAccelerator(options);
+		// A probe guest is small: KVM may run it and have failed a whole machine, which builds remember.
+		const met = await recall(join(home, "host"), options);
+		const report = met?.accelerator === "tcg" ? { ...probed, ...met } : probed;
 		return [qemuRow(report.qemuVersion, report.accelerator), acceleratorRow(report.accelerator, report.why)];
 	} catch (error) {
 		const advice = error instanceof NodebuildError ? error.hint : undefined;

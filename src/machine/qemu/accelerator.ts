@@ -59,10 +59,24 @@ export async function remember(cacheDir: string, options: ProbeOptions, report: 
 	).catch(() => undefined);
 }
 
-/** For what an answer is remembered. */
+/** What machines on this host are started with, when that is known; undefined: nothing has been tried yet. */
+export async function recall(cacheDir: string, options: ProbeOptions): Promise<AcceleratorReport | undefined> {
+	return await readKept(join(cacheDir, "accelerator.json"), await keyOf(options));
+}
+
+/** For what an answer is remembered: who gets access to KVM is asked anew. */
 async function keyOf({ qemu, choice }: ProbeOptions): Promise<string> {
 	const bootId = (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
-	return `${bootId} ${qemu} ${choice}`;
+	return `${bootId} ${qemu} ${choice} ${(await kvmIsAccessible()) ? "with" : "without"} /dev/kvm`;
+}
+
+async function kvmIsAccessible(): Promise<boolean> {
+	try {
+		await access("/dev/kvm", constants.R_OK | constants.W_OK);
+		return true;
+	} catch {
+		return false;
+	}
 }
 
 async function readKept(file: string, key: string): Promise<AcceleratorReport | undefined> {
@@ -91,11 +105,7 @@ async function probe(options: ProbeOptions): Promise<AcceleratorReport> {
 
 /** Undefined when a guest ran; else why not. */
 async function tryKvm(options: ProbeOptions): Promise<string | undefined> {
-	try {
-		await access("/dev/kvm", constants.R_OK | constants.W_OK);
-	} catch {
-		return "/dev/kvm is missing or not accessible to this user";
-	}
+	if (!(await kvmIsAccessible())) return "/dev/kvm is missing or not accessible to this user";
 	const folder = await mkdtemp(join(tmpdir(), "nodebuild-probe-"));
 	try {
 		const firmware = join(folder, "probe.bin");

@@ -17,6 +17,7 @@ import { examine, type HostFacts } from "../../../src/cli/doctor.ts";
 import { digestOf } from "../../../src/digest.ts";
 import { storePaths } from "../../../src/layers/paths.ts";
 import { openStore } from "../../../src/layers/store.ts";
+import { remember } from "../../../src/machine/qemu/accelerator.ts";
 import { readEnvironment } from "../../../src/system/env.ts";
 import { addBase } from "../layers/fixtures.ts";
 import { cli } from "./harness.ts";
@@ -91,6 +92,16 @@ describe("doctor", () => {
 		const row = await rowOf("accelerator", facts({}, { NODEBUILD_QEMU: qemu }));
 		expect(row).toMatchObject({ state: "missing" });
 		expect(row?.found).toContain("127");
+	});
+
+	it("tells of an accelerator that failed a machine of this store, whatever a probe guest does", async () => {
+		const qemu = program("my-qemu", `[ "$1" = --version ] && echo "QEMU emulator version 10.0.2" || exit 85`);
+		const host = facts({}, { NODEBUILD_QEMU: qemu, NODEBUILD_ACCEL: "auto" });
+		const home = join(folder, "store");
+		mkdirSync(join(home, "host"), { recursive: true });
+		const report = { accelerator: "tcg", why: "a machine came to nothing under KVM", qemuVersion: "10.0.2" } as const;
+		await remember(join(home, "host"), { qemu, choice: "auto" }, report);
+		expect(await rowOf("accelerator", host, home)).toMatchObject({ state: "poor", found: `TCG: ${report.why}` });
 	});
 
 	it("judges Node.js, memory and space", async () => {

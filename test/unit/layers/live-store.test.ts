@@ -32,6 +32,14 @@ async function addRam(store: Store, content = "memory"): Promise<string> {
 	return store.live.ram.add(file);
 }
 
+/** File systems keep times by the kernel's ticks, which are milliseconds apart: wait for one after that of `file`. */
+async function nextTick(file: string): Promise<void> {
+	const { mtimeMs } = await stat(file);
+	const probe = join(await tempDir(), "probe");
+	do await writeFile(probe, "");
+	while (Math.trunc((await stat(probe)).mtimeMs) <= Math.trunc(mtimeMs));
+}
+
 /** As if made so long ago that nobody is about to use it. */
 async function age(store: Store, name: string): Promise<void> {
 	await store.live.ram.settled();
@@ -136,6 +144,7 @@ describe("a RAM file", () => {
 		const { store } = await open();
 		const name = await addRam(store);
 		await store.live.ram.settled();
+		await nextTick(join(store.home, "ram", name));
 		await harm(join(store.home, "ram", name));
 		const work = (await store.workDir()).path;
 		expect(await store.live.ram.link(name, join(work, "link"))).toBe(false);

@@ -1,7 +1,7 @@
 import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { probeAccelerator, qemuVersion, remember } from "../../../../src/machine/qemu/accelerator.ts";
+import { probeAccelerator, qemuVersion, recall, remember } from "../../../../src/machine/qemu/accelerator.ts";
 import { tempDir } from "../../system/child.ts";
 
 /** A program that answers as QEMU would, and writes down that it was asked. */
@@ -82,6 +82,8 @@ test("an accelerator that failed is not tried again", async () => {
 	const { qemu } = await standIn(VERSION);
 	const options = { qemu, choice: "auto", cacheDir } as const;
 	const report = { accelerator: "tcg", why: "KVM died under a guest", qemuVersion: "7.2.22" } as const;
+	expect(await recall(cacheDir, options)).toBeUndefined();
 	await remember(cacheDir, options, report);
 	expect(await probeAccelerator(options)).toEqual(report);
+	expect(await recall(cacheDir, options)).toEqual(report);
 });
