@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { messageOf, NodebuildError } from "../errors.ts";
+import type { Emit } from "../events.ts";
 import { nearest } from "../nodefile/suggest.ts";
 import type { NodefileSettings } from "../nodefile/settings.ts";
 import type { Nodefile } from "../instructions/types.ts";
@@ -45,7 +46,7 @@ export async function applyProfile(
 	const { findProfile } = await import("../profiles/index.ts");
 	const profile = await findProfile(settings.profile, settings.at);
 	const result = resolve(profile, settings, options, declared);
-	if (options.trail === undefined) for (const message of result.warnings) options.emit({ type: "warning", message });
+	for (const message of result.warnings) warnOnce(options.emit, message);
 	const values = { ...result.buildArgs, ...contentsOf(result.files) };
 	// What the profile knows and no ARG takes was still of use: it is not warned of.
 	const others = Object.entries(options.buildArgs).filter(([name]) => !profile.variables.includes(name));
@@ -62,6 +63,17 @@ export async function applyProfile(
 		...(result.diskSize === undefined ? {} : { diskSize: result.diskSize }),
 		...fixed,
 	};
+}
+
+const warned = new WeakMap<Emit, Set<string>>();
+
+/** The Nodefiles that one is FROM have mostly the same to say. */
+function warnOnce(emit: Emit, message: string): void {
+	const said = warned.get(emit) ?? new Set<string>();
+	warned.set(emit, said);
+	if (said.has(message)) return;
+	said.add(message);
+	emit({ type: "warning", message });
 }
 
 /** ARGs of the Nodefile's own that files of variables give: BASE, say. */

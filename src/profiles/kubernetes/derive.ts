@@ -119,6 +119,16 @@ export function additionalOf(values: Values) {
 	};
 }
 
+/** Lists whose switches are off, as they are by default. */
+export function unusedLists(values: Values): readonly string[] {
+	const kinds = ["additional_url_images", "additional_registry_images", "additional_executables"] as const;
+	return kinds.flatMap((kind) => {
+		const off = (["load_additional_components", kind] as const).filter((name) => values[name] !== true);
+		if ((values[`${kind}_list`] ?? "") === "" || off.length === 0) return [];
+		return [`${kind}_list has no effect without ${off.map((name) => `${name}=true`).join(" and ")}`];
+	});
+}
+
 /** What `nodebuild inspect --catalog` shows. @param cni where its images are in the image */
 export function labelsOf(role: Role, release: Release, cni: Cni | undefined): Readonly<Record<string, string>> {
 	return {

@@ -2,7 +2,7 @@
 import { NodebuildError } from "../../errors.ts";
 import { nearest } from "../../nodefile/suggest.ts";
 import type { Profile, ProfileInput, ProfileResult } from "../types.ts";
-import { additionalOf, choiceOf, cniOf, componentsOf, labelsOf, releaseOf, versionsOf } from "./derive.ts";
+import { additionalOf, choiceOf, cniOf, componentsOf, labelsOf, releaseOf, unusedLists, versionsOf } from "./derive.ts";
 import { readExtraVars } from "./extra-vars.ts";
 import { goneRepositories, requireRepository, unusedRepositories } from "./repositories.ts";
 import { CONTROL_PLANE_IMAGES, imagesOf, ROLE, ROLES, type Role } from "./roles.ts";
@@ -124,6 +124,7 @@ function unusual(values: Values, components: Components, role: Role | undefined)
 		...newerReleases(components),
 		...goneRepositories(values),
 		...unusedRepositories(values),
+		...unusedLists(values),
 		...(role !== undefined && role !== "worker" && values.CCM_VERSION && !values.CCM_REGISTRY
 			? ["CCM_VERSION is of no image: CCM_REGISTRY has to name the cloud controller manager's repository"]
 			: []),

@@ -100,6 +100,7 @@ const WITHOUT_EFFECT: Readonly<Record<string, Effectless>> = {
 		why: "containerd comes from packages (containerd_version, extra_repos)",
 	},
 	crictl_version: { usual: OFF, beside: ["crictl_source_type", "crictl_sha256"], why: CRI_TOOLS },
+	crictl_source_type: { usual: /^(pkg)?$/, beside: ["crictl_sha256"], why: CRI_TOOLS },
 	crictl_url: {
 		usual: /^(null|https:\/\/github\.com\/kubernetes-sigs\/cri-tools\/releases\/\S*)?$/,
 		why: CRI_TOOLS,

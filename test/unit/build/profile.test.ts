@@ -56,6 +56,15 @@ describe("a Nodefile with a profile", () => {
 		expect(await apply({ variables, buildArgs })).toMatchObject({ KUBERNETES_VERSION: "1.34.1", extra_debs: "four" });
 	});
 
+	test("warns of variables once in a build, also where only a parent has a profile", async () => {
+		const { options, events } = setup({
+			buildArgs: { KUBERNETES_VERSION: "1.34.1", CNI: "none", CNI_VERSION: "1.2.3" },
+			trail: ["/child/Nodefile"],
+		});
+		for (let times = 0; times < 2; times++) await applyProfile(KUBERNETES, options, DECLARED);
+		expect(events).toEqual([{ type: "warning", message: "CNI_VERSION is of no image: CNI is none" }]);
+	});
+
 	test("gets its own ARGs from files of variables too, below --build-arg", async () => {
 		const variables = [file("BASE", "debian:13"), file("not_declared", "x"), file("OS_PATCH", null)];
 		const declared = nodefileOf(...ARGS, "BASE", "OS_PATCH");

@@ -150,6 +150,7 @@ describe("files of image-builder are read as they are", () => {
 			kubernetes_cni_rpm_version: "1.5.1",
 			containerd_url: "https://me:hush@a.org/containerd.tar.gz",
 			crictl_version: "1.31.1",
+			crictl_source_type: "http",
 			crictl_url: '"https://a.org/crictl.tar.gz"',
 			enable_containerd_audit: true,
 			additional_s3: "true",
@@ -163,12 +164,18 @@ describe("files of image-builder are read as they are", () => {
 			expect.stringMatching(
 				/^containerd_url=https:\/\/\.\.\.@a\.org\/containerd\.tar\.gz of .*: containerd comes from packages/,
 			),
-			expect.stringMatching(/^crictl_version=1\.31\.1 of .*: crictl comes from the package cri-tools$/),
+			expect.stringMatching(/^crictl_source_type=http of /),
 			expect.stringMatching(/^crictl_url=https:\/\/a\.org\/crictl\.tar\.gz of /),
 			expect.stringMatching(/^enable_containerd_audit=true of /),
 			expect.stringMatching(/^additional_s3=true of .*additional_url_images_list/),
 			expect.stringMatching(/^node_custom_roles_post_sysprep=last of .*node_custom_roles_post/),
 		]);
+	});
+
+	test("a version of crictl that is asked for alone", () => {
+		expect(
+			resolve(["the file kubernetes.json", NEW], ["the file own.json", { crictl_version: "1.31.1" }]).warnings,
+		).toEqual([expect.stringMatching(/^crictl_version=1\.31\.1 of .*: crictl comes from the package cri-tools$/)]);
 	});
 
 	test("a variable that they refer to and nobody gives is empty, and warned of once", () => {

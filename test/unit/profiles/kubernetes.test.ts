@@ -486,6 +486,20 @@ describe("images and programs", () => {
 		expect(warnings({ kubernetes_source_type: "pkg", kubernetes_cni_source_type: "pkg" })).toEqual([]);
 	});
 
+	test("of lists that are not switched on are told", () => {
+		const warnings = (more: Values) => resolve({ KUBERNETES_VERSION: "1.34.2", ...more }, { role: "worker" }).warnings;
+		const list = { additional_registry_images_list: "registry.example.org/a:1" };
+		expect(warnings(list)).toEqual([
+			"additional_registry_images_list has no effect without load_additional_components=true and additional_registry_images=true",
+		]);
+		expect(warnings({ ...list, additional_registry_images: "true" })).toEqual([
+			"additional_registry_images_list has no effect without load_additional_components=true",
+		]);
+		const on = { load_additional_components: "true", additional_registry_images: "true" };
+		expect(warnings({ ...list, ...on })).toEqual([]);
+		expect(warnings({ additional_registry_images_list: "", additional_executables: "true" })).toEqual([]);
+	});
+
 	test("are not pulled where there is to be none of them", () => {
 		expect(images({ CNI: "None" }).filter((image) => /cilium|calico|flannel/.test(image))).toEqual([]);
 		expect(worker({ CNI: "none" })).toMatchObject({ CNI: "none", CNI_VERSION: "" });
