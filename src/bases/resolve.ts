@@ -120,7 +120,9 @@ function malformed(text: string, context: ReferenceContext): NodebuildError {
 function unknownBase(text: string, context: ReferenceContext): NodebuildError {
 	const near = nearest(normalizeName(text), knownNames(context.map));
 	const suggestion = near.length === 0 ? "" : `did you mean ${near.map((name) => `"${name}"`).join(", ")}? `;
-	const path = /\.(qcow2|img|raw|vmdk|vhdx)$/i.test(text) ? `a file is written "./${text}"; ` : "";
+	const path = /\.(qcow2|img|raw|vmdk|vhdx)$|(^|\/)Nodefile(\.[^/]*)?$/i.test(text)
+		? `a file is written "./${text}"; `
+		: "";
 	return new NodebuildError({
 		code: "BASE_UNKNOWN",
 		message: `expected ${context.option ?? "FROM"} to name a known base, a file or an address, got "${text}"`,

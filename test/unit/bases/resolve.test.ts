@@ -72,11 +72,12 @@ describe("names", () => {
 		);
 	});
 
-	test("a file without ./ is told how to be written", () => {
-		expect(() => parse("disk.qcow2")).toThrow(
-			expect.objectContaining({ hint: expect.stringContaining('"./disk.qcow2"') }),
-		);
-	});
+	test.each(["disk.qcow2", "nodefiles/Nodefile.worker", "Nodefile"])(
+		"the file %s without ./ is told how to be written",
+		(file) => {
+			expect(() => parse(file)).toThrow(expect.objectContaining({ hint: expect.stringContaining(`"./${file}"`) }));
+		},
+	);
 });
 
 describe("files", () => {
