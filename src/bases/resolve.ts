@@ -2,7 +2,7 @@
 import { isAbsolute, join, resolve as resolvePath } from "node:path";
 import { NodebuildError, type SourceLocation } from "../errors.ts";
 import type { BaseMap } from "../plan/base-map.ts";
-import { parseReference as parseImageName } from "../layers/reference.ts";
+import { parseImageName } from "../nodefile/image-name.ts";
 import { findBase, knownNames, type NamedBase } from "./map.ts";
 import { nearest } from "./nearest.ts";
 

@@ -1,29 +1,20 @@
 /** Names of images, as docker writes them: name[:tag], the default tag is "latest". */
 import { NodebuildError } from "../errors.ts";
+import { parseImageName } from "../nodefile/image-name.ts";
 
 export interface Reference {
 	readonly name: string;
 	readonly tag: string;
 }
 
-/** The grammar of distribution/reference, with an optional registry host. */
-const HOST = /^(?:localhost|[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)+|[a-zA-Z0-9-]+(?=:\d+\/))(?::\d+)?$/;
-const PART = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
-const TAG = /^\w[\w.-]{0,127}$/;
-
-function isName(name: string): boolean {
-	const [first = "", ...rest] = name.split("/");
-	const host = rest.length > 0 && (HOST.test(first) || /^[a-zA-Z0-9.-]+:\d+$/.test(first));
-	return name.length <= 200 && (host ? rest : [first, ...rest]).every((part) => PART.test(part));
-}
+/** Characters: a name is a file's name in the store, where some of them take three. */
+const LONGEST = 200;
 
 /** Undefined when `text` is no name of an image. */
 export function parseReference(text: string): Reference | undefined {
-	const colon = text.lastIndexOf(":");
-	const tagged = colon > text.lastIndexOf("/");
-	const name = tagged ? text.slice(0, colon) : text;
-	const tag = tagged ? text.slice(colon + 1) : "latest";
-	return isName(name) && TAG.test(tag) ? { name, tag } : undefined;
+	const image = parseImageName(text);
+	if (image === undefined || image.digest !== undefined || image.name.length > LONGEST) return undefined;
+	return { name: image.name, tag: image.tag ?? "latest" };
 }
 
 /** @throws NodebuildError USAGE */

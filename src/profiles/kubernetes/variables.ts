@@ -4,8 +4,8 @@
  */
 import { z } from "zod";
 import { eachOf, flag, insteadOf, loginFault, matching, nullable, shown, text } from "./fields.ts";
+import { parseImageName } from "../../nodefile/image-name.ts";
 import { nearest } from "../../nodefile/suggest.ts";
-import { isImage } from "./image-name.ts";
 import { bytesOf, plainToml, tomlFault } from "./toml.ts";
 import { CNI_PLUGINS } from "./versions.ts";
 
@@ -51,6 +51,7 @@ const programs = eachOf(
 
 /** As finish.sh names it. */
 const programName = (address: string): string => address.replace(/[?#].*/, "").replace(/.*\//, "");
+const isImage = (text: string): boolean => parseImageName(text) !== undefined;
 const images = eachOf(",", isImage, "image references such as registry.example.org/app:1.2").transform((list) =>
 	list.join(","),
 );
