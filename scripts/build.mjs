@@ -5,8 +5,10 @@
  * and the command starts in half the time (docs/adr/0002-bundle-everything.md has the figures). ssh2's two optional
  * native parts stay out: ssh2 asks for them in a try block and does without.
  */
+import { spawnSync } from "node:child_process";
 import {
 	chmodSync,
+	copyFileSync,
 	existsSync,
 	mkdirSync,
 	readdirSync,
@@ -23,6 +25,9 @@ import { rememberCompiled, sourcesStamp } from "./setup/sources.mjs";
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const entry = join(root, "src/cli/main.ts");
 const dist = join(root, "dist");
+
+/** What a build loads on its way to the first command: scripts/code-cache.mjs does too. */
+const LATE = ["build/stages.ts", "machine/qemu/start.ts", "build/seal.ts", "output/deliver.ts"];
 
 /** @type {import("esbuild").Plugin} */
 const withoutNativeParts = {
@@ -65,32 +70,45 @@ const fresh = join(root, `dist.${process.pid}.tmp`);
 try {
 	const result = await build({
 		absWorkingDir: root,
-		entryPoints: { nodebuild: entry },
-		outdir: fresh,
+		stdin: {
+			contents: [
+				`export const late = () => Promise.all([${LATE.map((file) => `import("./src/${file}")`).join(", ")}]);`,
+				'import "./src/cli/main.ts";',
+			].join("\n"),
+			resolveDir: root,
+		},
+		outfile: join(fresh, "cli.js"),
 		bundle: true,
-		splitting: true,
-		format: "esm",
+		format: "cjs",
 		platform: "node",
 		target: "node20",
-		chunkNames: "[name]-[hash]",
+		// Late imports stay late: each file is evaluated when it is first asked for.
+		supported: { "dynamic-import": false },
+		charset: "ascii",
 		minifySyntax: true,
 		legalComments: "none",
 		metafile: true,
 		plugins: [withoutNativeParts],
-		// CommonJS packages inside an ES module need what node gives to CommonJS. esbuild keeps main.ts's shebang.
+		define: { "import.meta.url": "moduleUrl", "import.meta.dirname": "__dirname" },
+		// scripts/launcher.cjs calls it with what node gives to CommonJS.
 		banner: {
 			js: [
-				'import { createRequire as nodebuildCreateRequire } from "node:module";',
-				"const require = nodebuildCreateRequire(import.meta.url);",
-				"const __dirname = import.meta.dirname;",
+				"(function (require, module, __filename, __dirname) {",
+				'"use strict";',
+				'const moduleUrl = require("node:url").pathToFileURL(__filename).href;',
 			].join("\n"),
 		},
+		footer: { js: "})" },
 		logLevel: "warning",
 	});
 	const program = join(fresh, "nodebuild.js");
-	const text = readFileSync(program, "utf8");
-	if (!text.startsWith("#!")) writeFileSync(program, `#!/usr/bin/env node\n${text}`);
+	copyFileSync(join(root, "scripts/launcher.cjs"), program);
 	chmodSync(program, 0o755);
+	writeFileSync(join(fresh, "package.json"), '{ "type": "commonjs" }\n');
+	const cached = spawnSync(process.execPath, [join(root, "scripts/code-cache.mjs"), fresh], {
+		stdio: ["ignore", "ignore", "inherit"],
+	});
+	if (cached.status !== 0) throw new Error(`scripts/code-cache.mjs ended with ${cached.status ?? cached.signal}`);
 	writeFileSync(join(fresh, "THIRD_PARTY_LICENSES.txt"), thirdPartyLicences(bundledPackages(result.metafile)));
 	mkdirSync(dist, { recursive: true });
 	rmSync(dist, { recursive: true });

@@ -17,7 +17,7 @@ const NAMES = [
 	{ folder: "test/unit", file: `${KEBAB}(\\.test)?\\.ts` },
 	{ folder: "test/e2e", file: `${KEBAB}(\\.test)?\\.ts` },
 	{ folder: "test/conformance", file: `${KEBAB}(\\.test)?\\.ts` },
-	{ folder: "scripts", file: `${KEBAB}\\.(mjs|sh)` },
+	{ folder: "scripts", file: `${KEBAB}\\.(mjs|cjs|sh)` },
 	{ folder: "docs", file: `${KEBAB}\\.(md|svg|png)` },
 ];
 

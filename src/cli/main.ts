@@ -33,10 +33,11 @@ const onTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr
 
 function end(status: number): void {
 	const hungUp = onTerminal && stopped.signal.aborted && (stopped.signal.reason as Error).message === "SIGHUP";
-	if (!hungUp) process.exit(lost === undefined ? status : show(lost, io, json));
-	// The terminal is gone, and node aborts when it cannot set it back as it was: die of the signal, as programs do.
-	process.removeAllListeners("SIGHUP");
-	process.kill(process.pid, "SIGHUP");
+	if (hungUp) {
+		// The terminal is gone, and node aborts when it cannot set it back as it was: die of the signal, as programs do.
+		process.removeAllListeners("SIGHUP");
+		process.kill(process.pid, "SIGHUP");
+	} else process.exit(lost === undefined ? status : show(lost, io, json));
 }
 
 // Progress and errors that nobody can see change nothing of the result.
@@ -58,6 +59,10 @@ function drained(stream: NodeJS.WriteStream): Promise<void> {
 	return new Promise((resolve) => stream.write("", () => resolve()));
 }
 
-const status = await runCli(args, io, modules);
-await Promise.all([drained(process.stdout), drained(process.stderr)]);
-end(status);
+async function main(): Promise<void> {
+	const status = await runCli(args, io, modules);
+	await Promise.all([drained(process.stdout), drained(process.stderr)]);
+	end(status);
+}
+
+void main();

@@ -4,6 +4,7 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink } from "node:f
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
+import { Script } from "node:vm";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const run = promisify(execFile);
@@ -49,8 +50,14 @@ afterAll(() => rm(temp, { recursive: true, force: true }));
 
 describe("the package", () => {
 	it("has the program, compiled when it was packed", () => {
-		expect(packed).toContain("dist/nodebuild.js");
+		for (const file of ["nodebuild.js", "cli.js", "package.json"]) expect(packed).toContain(`dist/${file}`);
 		expect(packed).toContain("dist/THIRD_PARTY_LICENSES.txt");
+	});
+
+	it("has what V8 made of the program, as this node takes it", async () => {
+		const file = join(prefix, "lib/node_modules/nodebuild/dist/cli.js");
+		const [source, cachedData] = await Promise.all([readFile(file, "latin1"), readFile(`${file}.cache`)]);
+		expect(new Script(source, { cachedData }).cachedDataRejected).toBe(false);
 	});
 
 	it("has what the program reads beside itself, and the documents", () => {

@@ -92,7 +92,7 @@ function fileOf(wanted: string): string {
 /** nodefiles/suites of the package, from dist/ as from src/build/suite/. */
 function suitesFolder(): string {
 	let folder = import.meta.dirname;
-	while (!existsSync(join(folder, "package.json")) && dirname(folder) !== folder) folder = dirname(folder);
+	while (!existsSync(join(folder, "nodefiles", "suites")) && dirname(folder) !== folder) folder = dirname(folder);
 	return join(folder, "nodefiles", "suites");
 }
 

@@ -1,0 +1,21 @@
+#!/usr/bin/env node
+"use strict";
+/**
+ * The command: runs cli.js beside it, with what V8 made of it when it was built. That is a third of the time that an
+ * unchanged build takes. Another Node.js refuses it and compiles cli.js as it does any other script.
+ */
+const { readFileSync } = require("node:fs");
+const { join } = require("node:path");
+const { Script } = require("node:vm");
+
+const filename = join(__dirname, "cli.js");
+/** @type {Buffer | undefined} */
+let cachedData;
+try {
+	cachedData = readFileSync(`${filename}.cache`);
+} catch {
+	// Built without.
+}
+// esbuild writes ASCII only.
+const script = new Script(readFileSync(filename, "latin1"), { filename, cachedData });
+script.runInThisContext()(require, module, filename, __dirname);
