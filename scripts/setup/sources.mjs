@@ -6,6 +6,8 @@ import { join } from "node:path";
 const INPUTS = [
 	"src",
 	"scripts/build.mjs",
+	"scripts/code-cache.mjs",
+	"scripts/launcher.cjs",
 	"scripts/setup",
 	"package.json",
 	"package-lock.json",
@@ -25,7 +27,8 @@ const STAMP = "node_modules/.nodebuild-build";
  * @param {string} root the project's folder
  */
 export function sourcesStamp(root) {
-	const hash = createHash("sha256");
+	// Compiled code is of one version of V8.
+	const hash = createHash("sha256").update(process.version);
 	for (const input of INPUTS) visit(root, input, hash);
 	return hash.digest("hex");
 }
