@@ -8,7 +8,7 @@ DISABLED=.nodebuild-disabled
 # Where containerd.io is installed, as always on the RHEL family, it brings its own runc and conflicts with another one.
 COMMON="cloud-init qemu-guest-agent openssh-server chrony iptables nftables socat ipset jq curl wget openssl
 ca-certificates"
-DEBIAN="runc auditd conntrack ebtables yq gnupg lsb-release apt-transport-https cloud-guest-utils"
+DEBIAN="runc auditd conntrack ebtables gnupg lsb-release apt-transport-https cloud-guest-utils"
 RHEL="audit conntrack-tools gnupg2 cloud-utils-growpart iptables-nft"
 
 repositories() {
@@ -51,7 +51,11 @@ packages() {
 	# shellcheck disable=SC2086
 	case $FAMILY in
 		debian)
-			install_packages $COMMON $DEBIAN
+			apt_lists
+			# Ubuntu has it from 23.04 on.
+			yq=yq
+			apt-cache show yq >/dev/null 2>&1 || { yq= && say "no package yq in the repositories"; }
+			install_packages $COMMON $DEBIAN $yq
 			apt_get purge ntp ntpsec 2>/dev/null || true
 			;;
 		rhel)

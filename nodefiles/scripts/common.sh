@@ -97,15 +97,21 @@ decode_files() {
 download() {
 	host=${2#*://}
 	host=${host%%[/?#]*}
+	# The port that an address has anyway.
+	case $2 in
+		[hH][tT][tT][pP]://*) host=${host%:80} ;;
+		*) host=${host%:443} ;;
+	esac
 	login_of "$host" "${NODEBUILD_DOWNLOAD_SECRET:-/run/secrets/download}" |
 		sed 's/[\\"]/\\&/g; s/.*/user = "&"/' |
 		curl -fsSL --retry 3 -K - -o "$1" "$2"
 }
 
-# login_of HOST FILE: what the last line for a host says.
+# login_of HOST FILE: what the last line for a host says; names of hosts have no case.
 login_of() {
+	wanted=$(printf '%s' "$1" | tr '[:upper:]' '[:lower:]')
 	lines_of "$2" | while read -r name rest; do
-		[ "$name" != "$1" ] || printf '%s\n' "$rest"
+		[ "$(printf '%s' "$name" | tr '[:upper:]' '[:lower:]')" != "$wanted" ] || printf '%s\n' "$rest"
 	done | tail -n 1
 }
 

@@ -35,6 +35,11 @@ repositories() {
 	rm -f "$APT_LISTS"
 	if [ "${reenable_public_repos:-true}" != true ]; then
 		stamp disabled-repositories "${disable_public_repos:-false}"
+		# A machine's first boot would write the public ones anew.
+		if [ "${disable_public_repos:-false}" = true ] && [ "$FAMILY" = debian ]; then
+			mkdir -p /etc/cloud/cloud.cfg.d
+			echo 'apt: {preserve_sources_list: true}' >/etc/cloud/cloud.cfg.d/zz-kubernetes-apt.cfg
+		fi
 		return 0
 	fi
 	for file in /etc/apt/sources.list"$DISABLED" /etc/apt/sources.list.d/*"$DISABLED" /etc/yum.repos.d/*"$DISABLED"; do

@@ -16,9 +16,8 @@ runtime() {
 	case $FAMILY in
 		debian)
 			apt_lists
-			name=containerd
-			apt-cache show containerd >/dev/null 2>&1 || name=containerd.io
-			install_packages "$name${containerd_version:+=$(newest "$name" "$containerd_version")}"
+			containerd=$(containerd_debian)
+			install_packages "$containerd"
 			;;
 		rhel)
 			# The distribution has none; Docker's repository has, unless a repository of one's own brings it.
@@ -29,6 +28,21 @@ runtime() {
 	systemctl enable --now containerd
 	for unit in docker dockerd conntrackd; do systemctl disable --now "$unit" 2>/dev/null || true; done
 }
+
+# The distribution's package, or Docker's where only that one has the version, or there is no other.
+containerd_debian() {
+	name=containerd
+	apt-cache show containerd >/dev/null 2>&1 || name=containerd.io
+	[ -n "${containerd_version:-}" ] || { echo "$name" && return 0; }
+	if [ "$name" = containerd ] && ! has containerd "$containerd_version" && has containerd.io "$containerd_version"; then
+		name=containerd.io
+	fi
+	version=$(newest "$name" "$containerd_version")
+	echo "$name=$version"
+}
+
+# has NAME PATTERN: whether there is such a version of a package.
+has() { (newest "$1" "$2") >/dev/null 2>&1; }
 
 # Docker has a repository for each of these; the systems that are built from RHEL use the one of CentOS.
 docker_repository() {

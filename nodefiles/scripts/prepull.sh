@@ -24,9 +24,10 @@ wanted() {
 		case " ${prepull_without:-} " in
 			*" ${name%%:*} "*) continue ;;
 		esac
+		echo "$image"
+		# kubeadm wants its own to be there, too, before it goes on.
 		case $name in
-			pause[:@]*) echo "${pause:-$image}" ;;
-			*) echo "$image" ;;
+			pause[:@]*) [ "${pause:-$image}" = "$image" ] || echo "$pause" ;;
 		esac
 	done
 	for image in ${prepull_images:-}; do echo "$image"; done
@@ -77,8 +78,9 @@ registries() {
 pull() {
 	image=$1
 	say "pulling $image"
-	set -- -n k8s.io images pull --platform "linux/$arch" --hosts-dir "$hosts" "$1"
-	ctr "$@" >/dev/null || fail "cannot pull $image"
+	# shellcheck disable=SC2086 # an option or none
+	ctr -n k8s.io images pull $local --platform "linux/$arch" --hosts-dir "$hosts" "$image" >/dev/null ||
+		fail "cannot pull $image"
 }
 
 pull_all() {
@@ -95,6 +97,9 @@ pull_all() {
 	hosts=$work/hosts
 	mkdir "$hosts"
 	registries
+	# Newer ones have containerd itself pull, which knows nothing of this step's proxy.
+	local=
+	! ctr images pull --help 2>/dev/null | grep -q -e '--local' || local=--local
 	wanted >"$work/wanted"
 	while read -r image; do
 		full=$(full_name "$image")

@@ -78,7 +78,10 @@ const base = z.strictObject({
 	architectures: perArchitecture(z.string()).describe("Vendor's name of each architecture, put in place of {arch}"),
 	sources: z
 		.array(z.discriminatedUnion("kind", [imageSource, bootstrapSource, nodefileSource]))
-		.describe("Tried in this order"),
+		.refine((list) => list.length < 2 || list.every(({ kind }) => kind !== "nodefile"), {
+			message: "a source of the kind nodefile has to be the only one: what it makes is no vendor's image",
+		})
+		.describe("Tried in this order; one of the kind nodefile is the only one"),
 	unavailable: z.string().optional().describe("Said when there is no source: how to get the disk"),
 });
 

@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { loadMaps, nodefileOf } from "../../../src/bases/index.ts";
+import { parseMap } from "../../../src/bases/map.ts";
 import { builtinMap } from "../../../src/bases/map.ts";
 import { temporaryFolder } from "./server.ts";
 
@@ -46,5 +47,17 @@ test("a base map names Nodefiles from its own folder", async () => {
 		path: join(folder, "os/Nodefile"),
 		context: folder,
 		target: "plain",
+	});
+});
+
+test("a base map with a Nodefile and other sources for one base is refused", async () => {
+	const sources = [
+		{ kind: "image", url: "https://example.org/{arch}.qcow2" },
+		{ kind: "nodefile", path: "os/Nodefile" },
+	];
+	const entry = { title: "Ours", family: "debian", architectures: { amd64: "amd64" }, sources };
+	await expect(parseMap({ version: 1, bases: { "base-os:latest": entry } }, "bases.json")).rejects.toMatchObject({
+		code: "BASE_MAP_INVALID",
+		details: [expect.stringMatching(/sources: a source of the kind nodefile has to be the only one/)],
 	});
 });

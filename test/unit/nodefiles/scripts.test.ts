@@ -51,6 +51,15 @@ describe("the family", () => {
 	});
 });
 
+test.each([
+	["exit 0", / yq$/],
+	["exit 100", /guest-utils$/],
+])("yq is installed where the repositories have it (apt-cache: %s)", async (answer, last) => {
+	const { call, log } = await setup(DEBIAN, { "apt-cache": answer, "apt-get": 'echo "$@" >>"$LOG"' });
+	expect(call("base-os.sh", "APT_LISTS=$LOG-lists; packages")).toMatchObject({ status: 0 });
+	expect(log().find((line) => line.includes("install"))).toMatch(last);
+});
+
 test("versions are compared as package managers do", async () => {
 	const { call } = await setup(DEBIAN);
 	const lower = (a: string, b: string) => call("common.sh", `lower ${a} ${b}`).status === 0;
@@ -132,6 +141,26 @@ describe("packages of Kubernetes", () => {
 		const refused = call("node.sh", "newest kubeadm '1.33.1-*'");
 		expect(refused.status).not.toBe(0);
 		expect(refused.stderr).toMatch(/no kubeadm 1\.33\.1-\*; they have: 1\.34\.10-1\.1 1\.34\.2-1\.2 1\.34\.2-1\.1/);
+	});
+
+	test.each([
+		["", "containerd"],
+		["1.6.20", "containerd=1.6.20~ds1-1"],
+		["1.7.27", "containerd.io=1.7.27-1"],
+	])("come with containerd %s from the package that has it: %s", async (version, word) => {
+		const has =
+			"$1.$2 in madison.containerd) echo ' x | 1.6.20~ds1-1 | http://x';; madison.containerd.io) echo ' x | 1.7.27-1 | http://x'";
+		const { call } = await setup(DEBIAN, { "apt-cache": `case ${has};; esac` });
+		expect(call("node.sh", "containerd_debian", { containerd_version: version }).stdout).toBe(word);
+	});
+
+	test("do not come with a containerd that no package has", async () => {
+		const has = "$1.$2 in madison.containerd) echo ' x | 1.6.20~ds1-1 | http://x'";
+		const { call } = await setup(DEBIAN, { "apt-cache": `case ${has};; esac`, "apt-get": "echo apt-get $*" });
+		const refused = call("node.sh", "NODEBUILD_APT_LISTS=/dev/null; runtime", { containerd_version: "1.7.27" });
+		expect(refused.status).not.toBe(0);
+		expect(refused.stdout).not.toContain("install");
+		expect(refused.stderr).toBe("nodebuild: the repositories have no containerd 1.7.27; they have: 1.6.20~ds1-1");
 	});
 
 	test("need a containerd that goes with them", async () => {
@@ -287,6 +316,7 @@ describe("what is fetched by address", () => {
 	test.each([
 		["https://files.example.org/a.tar", 'user = "me:se cret\\\\\\"x"\n'],
 		["https://files.example.org:8443/a.tar?x=1", 'user = "you:other"\n'],
+		["https://Files.Example.org:443/a.tar", 'user = "me:se cret\\\\\\"x"\n'],
 		["http://files.example.org?x", 'user = "me:se cret\\\\\\"x"\n'],
 		["https://example.org/files.example.org/a.tar", ""],
 		["https://evil.example.org#files.example.org", ""],
