@@ -4,10 +4,11 @@
  */
 import { messageOf } from "../../errors.ts";
 import { nearest } from "../../nodefile/suggest.ts";
+import { goExpression } from "./go-expression.ts";
 import { containsAll, containsExactly } from "./elements.ts";
 import type { PropertyForm } from "./kind.ts";
 import { jsonAt } from "./json-path.ts";
-import { linePattern, regularExpression } from "./patterns.ts";
+import { linePattern } from "./patterns.ts";
 import { satisfiesAll } from "./versions.ts";
 import { isList, isMap, shown, type Test, textOf, type Value } from "./value.ts";
 
@@ -35,7 +36,7 @@ const BUILDERS: Readonly<Record<string, Builder>> = {
 	"have-suffix": ofText((actual, expected) => actual.endsWith(expected)),
 	"contain-substring": ofText((actual, expected) => actual.includes(expected)),
 	"match-regexp": (expected) => {
-		const pattern = expression(requireText(expected), regularExpression);
+		const pattern = expression(requireText(expected), goExpression);
 		return (actual) => pattern.test(textOf(actual));
 	},
 	gt: ofNumber((actual, expected) => actual > expected),
