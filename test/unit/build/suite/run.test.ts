@@ -218,6 +218,13 @@ describe("the network", () => {
 		expect(rows.filter((row) => !row.startsWith("ok "))).toEqual([]);
 		expect(rows).toHaveLength(9);
 	});
+
+	test("from another address than the usual one is for goss alone", async () => {
+		const suite = "addr:\n  tcp://127.0.0.1:1: {reachable: false, local-address: 127.0.0.2}\n";
+		expect(await ran(suite)).toEqual([
+			"FAILED addr tcp://127.0.0.1:1: reachable: expected false, got: asking from a local-address takes goss in the machine",
+		]);
+	});
 });
 
 describe("goss in the machine", () => {
