@@ -87,7 +87,10 @@ class SuiteReader {
 			// A type with everything below it taken out.
 			if (things === null) continue;
 			if (!isMap(things)) throw this.#fault(`expected ${type} to have a map of what to look at`, [type]);
-			for (const [name, attributes] of Object.entries(things)) {
+			// goss takes files in by the order of their keys; the last one of a resource counts.
+			const entries = Object.entries(things);
+			if (kind === undefined) entries.sort(([one], [other]) => (one < other ? -1 : 1));
+			for (const [name, attributes] of entries) {
 				if (kind !== undefined) resources.push(this.#resource(kind, type, name, attributes));
 				else includes.push(...this.#include(name, attributes));
 			}

@@ -135,6 +135,31 @@ describe("files", () => {
 		expect([name, rendered]).toEqual(["suite", undefined]);
 	});
 
+	test("by an absolute path, and of a resource that several have the last one counts, whole", async () => {
+		const folder = await tempDir();
+		const write = (name: string, text: string) => writeFile(join(folder, name), text);
+		const absolute = join(folder, "z.yaml");
+		await write(
+			"suite.yaml",
+			`gossfile:\n  ${absolute}: {}\n  b.yaml: {}\n  a.yaml: {}\nfile:\n  /a: {exists: true}\n  /b: {mode: "0644", exists: true}\n`,
+		);
+		await write("a.yaml", "gossfile:\n  c.yaml: {}\nfile:\n  /b: {exists: false}\n  /c: {size: 1}\n");
+		await write("b.yaml", "gossfile:\n  c.yaml: {}\nfile:\n  /c: {size: 2}\n");
+		await write("c.yaml", "file:\n  /d: {exists: false}\n");
+		await write("z.yaml", "file:\n  /z: {exists: true}\n");
+		const { resources } = await loadSuite(join(folder, "suite.yaml"), {});
+		const rows = resources.map(({ name, expectations }) => {
+			return `${name} ${expectations.map(({ property, expected }) => `${property}=${expected}`).join(" ")}`;
+		});
+		expect(rows.toSorted()).toEqual([
+			"/a exists=true",
+			"/b exists=false",
+			"/c size=2",
+			"/d exists=false",
+			"/z exists=true",
+		]);
+	});
+
 	test("that are not there are told", async () => {
 		const folder = await tempDir();
 		await writeFile(join(folder, "suite.yaml"), "gossfile:\n  none.yaml: {}\n");
