@@ -56,8 +56,23 @@ test("resources without anything, anchors and JSON are as in goss", () => {
 	expect(read("user:\n  a: &a {exists: true}\n  b: {<<: *a, uid: 1}\n").resources[1]?.expectations).toHaveLength(2);
 });
 
+test("keys of one's own that hold what is taken from there are left alone", () => {
+	const suite = `kubernetes_version: &version
+  versions: [{match-regexp: '^\\Q1.34.2-1.1\\E$'}]
+port_number: &number 6443
+defaults:
+  usual: &usual {installed: true}
+package:
+  kubelet: {<<: [*usual, *version]}
+`;
+	const [resource] = read(suite).resources;
+	expect(resource?.expectations.map(({ property }) => property)).toEqual(["installed", "versions"]);
+});
+
 describe("is refused at its place", () => {
 	test.each([
+		["fille:\n  /a: &a {exists: true}\n", 1, 1, 'unknown resource "fille" (did you mean file?)'],
+		["kubernetes_version: 1.34.2\n", 1, 1, 'unknown resource "kubernetes_version"'],
 		["fiel:\n  /a: {exists: true}\n", 1, 1, 'unknown resource "fiel" (did you mean file?)'],
 		["file:\n  /a:\n    exist: true\n", 3, 5, 'unknown attribute "exist" of file (did you mean exists?)'],
 		["file: [a]\n", 1, 1, "expected file to have a map of what to look at"],
