@@ -2,7 +2,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, dirname, extname, isAbsolute, join, resolve } from "node:path";
-import { parse } from "yaml";
+import { isScalar, parse, parseDocument } from "yaml";
 import { messageOf, NodebuildError } from "../../errors.ts";
 import { nearest } from "../../nodefile/suggest.ts";
 import { suiteInvalid } from "./place.ts";
@@ -77,7 +77,16 @@ export async function suiteVars(files: readonly string[], given: Readonly<Record
 		if (!isMap(content)) throw noVars(file, "it is no map");
 		vars = { ...vars, ...content };
 	}
-	return { ...vars, ...given };
+	return { ...vars, ...Object.fromEntries(Object.entries(given).map(([name, text]) => [name, scalarOf(text)])) };
+}
+
+/** As YAML has it, like goss's --vars-inline: false is not taken for true. A version such as 1.30 keeps its digits. */
+function scalarOf(text: string): Value {
+	if (/^(?:true|True|TRUE|false|False|FALSE)$/.test(text)) return text.toLowerCase() === "true";
+	if (text !== "" && String(Number(text)) === text && Number.isFinite(Number(text))) return Number(text);
+	if (!/^(?:"[\s\S]*"|'[\s\S]*')$/.test(text)) return text;
+	const { contents, errors } = parseDocument(text);
+	return errors.length === 0 && isScalar(contents) ? String(contents.value) : text;
 }
 
 function noVars(file: string, got: string, cause?: unknown): NodebuildError {

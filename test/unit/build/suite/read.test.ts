@@ -150,6 +150,27 @@ describe("files", () => {
 		expect([name, rendered]).toEqual(["suite", undefined]);
 	});
 
+	test("have variables of the command line as YAML has them", async () => {
+		const given = { off: "false", no: "FALSE", zero: "0", many: "-1.5", version: "1.30", id: "007", text: "a: b" };
+		const quoted = { quoted: '"false"', single: "'0'", half: '"a', two: '"a" or "b"', empty: "" };
+		expect(await suiteVars([], { ...given, ...quoted })).toEqual({
+			off: false,
+			no: false,
+			zero: 0,
+			many: -1.5,
+			version: "1.30",
+			id: "007",
+			text: "a: b",
+			quoted: "false",
+			single: "0",
+			half: '"a',
+			two: '"a" or "b"',
+			empty: "",
+		});
+		const suite = "{{if .Vars.off}}file: {/a: {exists: true}}{{end}}";
+		expect(readSuite(`package: {}\n${suite}\n`, "s", await suiteVars([], given)).resources).toEqual([]);
+	});
+
 	test("by an absolute path, and of a resource that several have the last one counts, whole", async () => {
 		const folder = await tempDir();
 		const write = (name: string, text: string) => writeFile(join(folder, name), text);
