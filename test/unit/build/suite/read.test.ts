@@ -2,6 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { FUNCTION_NAMES } from "../../../../src/build/suite/functions.ts";
 import { loadSuite, suiteVars } from "../../../../src/build/suite/load.ts";
 import { readSuite } from "../../../../src/build/suite/read.ts";
 import { RESOURCES } from "../../../../src/build/suite/resources/index.ts";
@@ -130,6 +131,9 @@ test("docs/suites.md has every resource with what is compared, and its example i
 	}
 	const [, example = ""] = /```yaml\n([\s\S]*?)```/.exec(text) ?? [];
 	expect(read(example, { kubernetes_version: "1.34.2" }).resources).toHaveLength(7);
+	const [, known = ""] = /^Known are ([\s\S]*?);/m.exec(text) ?? [];
+	const named = [...known.matchAll(/`(\w+)`/g)].map(([, name]) => name);
+	expect(named.toSorted()).toEqual(["and", "or", ...FUNCTION_NAMES].toSorted());
 });
 
 describe("files", () => {
