@@ -70,7 +70,7 @@ export async function suiteVars(files: readonly string[], given: Readonly<Record
 	for (const file of files) {
 		let content: Value;
 		try {
-			content = parse(await readFile(file, "utf8")) as Value;
+			content = parse(await readFile(file, "utf8"), { merge: true }) as Value;
 		} catch (error) {
 			throw noVars(file, messageOf(error), error);
 		}

@@ -146,8 +146,9 @@ describe("files", () => {
 			"gossfile:\n  more/users.yaml: {}\n  off.yaml: {skip: true}\nfile:\n  /{{.Vars.a}}: {exists: true}\n",
 		);
 		await write("more/users.yaml", "gossfile:\n  ../suite.yaml: {}\nuser:\n  {{.Vars.b}}: {exists: true}\n");
-		await write("vars.yaml", "a: one\nb: two\n");
+		await write("vars.yaml", "a: one\nmore: &more {b: two}\n<<: *more\n");
 		await write("vars.json", '{"b": "three"}');
+		expect(await suiteVars([join(folder, "vars.yaml")], {})).toEqual({ a: "one", b: "two", more: { b: "two" } });
 		const vars = await suiteVars([join(folder, "vars.yaml"), join(folder, "vars.json")], { a: "four" });
 		const { name, rendered, resources } = await loadSuite(join(folder, "suite.yaml"), vars);
 		expect(resources.map(({ type, name: key }) => `${type} ${key}`)).toEqual(["file /four", "user three"]);
