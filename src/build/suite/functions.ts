@@ -1,5 +1,7 @@
 /** Functions of templates: Go's text/template, goss's own, and those of sprig that suites use. */
 import semver from "semver";
+import { messageOf } from "../../errors.ts";
+import { goExpression } from "./go-expression.ts";
 import { isList, isMap, shown, textOf, type Value } from "./value.ts";
 
 /** Undefined: a variable without a value. */
@@ -26,6 +28,7 @@ const FUNCTIONS: Readonly<Record<string, TemplateFunction>> = {
 	contains: ([part, value]) => plain(value).includes(plain(part)),
 	hasPrefix: ([part, value]) => plain(value).startsWith(plain(part)),
 	hasSuffix: ([part, value]) => plain(value).endsWith(plain(part)),
+	regexMatch: ([pattern, value]) => matches(plain(pattern), plain(value)),
 	semverCompare: ([range, version]) => compareVersions(plain(range), plain(version)),
 };
 
@@ -69,6 +72,14 @@ function length(value: Known): number {
 	// Go counts bytes.
 	if (typeof value === "string") return Buffer.byteLength(value);
 	throw new TypeError(`expected a list, a map or a text, got ${shown(value ?? null)}`);
+}
+
+function matches(pattern: string, text: string): boolean {
+	try {
+		return goExpression(pattern).test(text);
+	} catch (error) {
+		throw new TypeError(`expected a regular expression, got ${shown(pattern)}: ${messageOf(error)}`, { cause: error });
+	}
 }
 
 function compareVersions(range: string, text: string): boolean {
