@@ -104,13 +104,14 @@ class Translator {
 		const named = this.#take(/^\(\?P?<\w+>/);
 		const plain = named ?? this.#take(/^\((?!\?)/);
 		if (plain !== undefined) return this.#open("(", this.#flags);
-		const flagged = this.#take(/^\(\?([ims]*)(?:-([ims]+))?([:)])/);
+		const flagged = this.#take(/^\(\?([imsU]*)(?:-([imsU]+))?([:)])/);
 		const [written = "", on = "", off = "", end] = flagged ?? [];
 		if (flagged === undefined)
 			throw new SyntaxError(
 				`Go has no ${/^\(\?<?.?/.exec(this.#rest)?.[0] ?? "("}: groups are (...), (?:...), (?P<name>...)`,
 			);
-		if (/i/.test(on + off)) throw new SyntaxError(`${written} is known at the beginning of an expression only`);
+		if (/[iU]/.test(on + off))
+			throw new SyntaxError(`${written} is not known here: (?i) stands at the beginning only, and there is no flag U`);
 		const flags = {
 			m: !off.includes("m") && (on.includes("m") || this.#flags.m),
 			s: !off.includes("s") && (on.includes("s") || this.#flags.s),
