@@ -1,11 +1,14 @@
-/** Expressions of templates: `.Vars.name`, `.`, literals, `eq a b`, `ne a b`, `not a`, `default d a`, and pipes of them. */
+/** Expressions of templates: `.Vars.name`, `$name`, `.`, literals, functions of them, parentheses, and pipes. */
 import { messageOf } from "../../errors.ts";
-import { isList, isMap, textOf, type Value, type ValueMap } from "./value.ts";
+import { callFunction, FUNCTION_NAMES, isEmpty, type Known } from "./functions.ts";
+import { isMap, type Value, type ValueMap } from "./value.ts";
 
 export interface Scope {
 	readonly vars: ValueMap;
-	/** What `.` is: of a `range`, the element. */
-	readonly dot: Value;
+	/** What `.` is: of a `range`, the element; undefined outside of any. */
+	readonly dot: Value | undefined;
+	/** What is called `$name`; a block has a map of its own, and shares the cells of those around it. */
+	readonly names: Map<string, { value: Value }>;
 }
 
 export class TemplateFault extends Error {
@@ -23,26 +26,53 @@ export class TemplateFault extends Error {
 	}
 }
 
-/** Words of each command of a pipe; a parenthesis is a word. */
-export type Expression = readonly (readonly string[])[];
+/** Commands, each of operands. */
+export type Expression = readonly (readonly Operand[])[];
 
-const HINT = "Templates know .Vars.NAME, if, else, range, end, eq, ne, not, and, or and default.";
+type Operand =
+	| { readonly kind: "word"; readonly word: string }
+	| { readonly kind: "group"; readonly inside: Expression; readonly fields: readonly string[] };
+
+const HINT = `Templates know .Vars.NAME, $NAME, if, else, with, range, end, and ${["and", "or", ...FUNCTION_NAMES].join(", ")}.`;
+
+const TOKEN = /^(?:"(?:[^"\\]|\\.)*"|`[^`]*`|\)(?:\.[\w-]+)*|[(|]|[^\s|()"`]+)/;
 
 /** @throws TemplateFault */
 export function readExpression(text: string): Expression {
-	const commands: string[][] = [[]];
+	const tokens: string[] = [];
 	let rest = text.trim();
 	while (rest !== "") {
-		const match = /^(?:"(?:[^"\\]|\\.)*"|`[^`]*`|\((?:[^()"]|"[^"]*")*\)|\||[^\s|()"`]+)/.exec(rest);
-		if (match === null) throw new TemplateFault(`cannot read the template {{${text}}} at "${rest}"`, HINT);
-		if (match[0] === "|") commands.push([]);
-		else commands.at(-1)?.push(match[0]);
-		rest = rest.slice(match[0].length).trimStart();
+		const [token = ""] = TOKEN.exec(rest) ?? [];
+		if (token === "") throw unreadable(text, rest);
+		tokens.push(token);
+		rest = rest.slice(token.length).trimStart();
+	}
+	const expression = readPipe(tokens);
+	if (tokens.length > 0) throw unreadable(text, tokens.join(" "));
+	return expression;
+}
+
+function unreadable(text: string, rest: string): TemplateFault {
+	return new TemplateFault(`cannot read the template {{${text}}} at "${rest}"`, HINT);
+}
+
+/** Takes tokens away up to the parenthesis that ends it. */
+function readPipe(tokens: string[]): Expression {
+	const commands: Operand[][] = [[]];
+	for (let token = tokens[0]; token !== undefined && !token.startsWith(")"); token = tokens[0]) {
+		tokens.shift();
+		if (token === "|") commands.push([]);
+		else commands.at(-1)?.push(token === "(" ? readGroup(tokens) : { kind: "word", word: token });
 	}
 	return commands;
 }
 
-type Known = Value | undefined;
+function readGroup(tokens: string[]): Operand {
+	const inside = readPipe(tokens);
+	const end = tokens.shift();
+	if (end === undefined) throw new TemplateFault("expected ) in a template, got its end", HINT);
+	return { kind: "group", inside, fields: end.split(".").slice(1) };
+}
 
 /** Undefined for a variable that has no value. @throws TemplateFault for what is not understood */
 export function evaluate(expression: Expression, scope: Scope): Known {
@@ -51,40 +81,61 @@ export function evaluate(expression: Expression, scope: Scope): Known {
 	return piped?.value;
 }
 
-function run([first = "", ...rest]: readonly string[], piped: readonly Known[], scope: Scope): Known {
-	const called = Object.hasOwn(FUNCTIONS, first) ? FUNCTIONS[first] : undefined;
-	if (called !== undefined) return called([...rest.map((word) => operand(word, scope)), ...piped]);
-	if (rest.length > 0 || piped.length > 0) throw new TemplateFault(`unknown function "${first}" in a template`, HINT);
-	return operand(first, scope);
+function run([first, ...rest]: readonly Operand[], piped: readonly Known[], scope: Scope): Known {
+	const name = first?.kind === "word" ? first.word : "";
+	if (name === "and" || name === "or") {
+		let value: Known;
+		// The first one that decides; what follows it may have no meaning then.
+		for (const read of [...rest.map((one) => () => operand(one, scope)), ...piped.map((one) => () => one)]) {
+			value = read();
+			if (isEmpty(value) === (name === "and")) break;
+		}
+		return value;
+	}
+	if (FUNCTION_NAMES.includes(name)) {
+		try {
+			return callFunction(name, [...rest.map((one) => operand(one, scope)), ...piped]);
+		} catch (error) {
+			throw error instanceof TypeError ? new TemplateFault(`${name} in a template: ${error.message}`, HINT) : error;
+		}
+	}
+	if (rest.length > 0 || piped.length > 0) throw new TemplateFault(`unknown function "${name}" in a template`, HINT);
+	return operand(first ?? { kind: "word", word: "" }, scope);
 }
 
-/** Where none is found, findIndex's -1 is the last, which is what Go gives. */
-const FUNCTIONS: Readonly<Record<string, (values: readonly Known[]) => Known>> = {
-	eq: ([first, ...others]) => others.some((other) => textOf(first ?? null) === textOf(other ?? null)),
-	ne: ([first, second]) => textOf(first ?? null) !== textOf(second ?? null),
-	not: ([value]) => isEmpty(value),
-	and: (values) => values.at(values.findIndex(isEmpty)),
-	or: (values) => values.at(values.findIndex((value) => !isEmpty(value))),
-	default: ([fallback, value]) => (isEmpty(value) ? fallback : value),
-};
-
-function isEmpty(value: Known): boolean {
-	if (value === undefined || value === null) return true;
-	if (isList(value)) return value.length === 0;
-	return isMap(value) ? Object.keys(value).length === 0 : !value;
-}
-
-function operand(word: string, scope: Scope): Known {
-	if (word.startsWith("(")) return evaluate(readExpression(word.slice(1, -1)), scope);
+function operand(one: Operand, scope: Scope): Known {
+	if (one.kind === "group") return lookUp(evaluate(one.inside, scope), one.fields);
+	const { word } = one;
 	if (word.startsWith('"')) return quoted(word);
 	if (word.startsWith("`")) return word.slice(1, -1);
 	if (/^-?\d+(?:\.\d+)?$/.test(word)) return Number(word);
 	if (word === "true" || word === "false") return word === "true";
-	if (word === ".") return scope.dot;
-	const [, names] = /^\.Vars((?:\.[\w-]+)*)$/.exec(word) ?? [];
-	if (names !== undefined) return lookUp(scope.vars, names.split(".").slice(1));
-	if (/^(?:\.[\w-]+)+$/.test(word) && scope.dot !== scope.vars) return lookUp(scope.dot, word.split(".").slice(1));
+	return variable(word, scope);
+}
+
+function variable(word: string, scope: Scope): Known {
+	const [first = "", ...fields] = word.split(".");
+	const wellFormed = /^(?:\$\w*)?(?:\.[\w-]+)*$/.test(word) && word !== "";
+	if (fields[0] === "Env" && (first === "$" || (first === "" && scope.dot === undefined))) throw environmentFault();
+	if (word === "." && scope.dot !== undefined) return scope.dot;
+	if (wellFormed && first.length > 1) {
+		const cell = scope.names.get(first);
+		if (cell === undefined) throw new TemplateFault(`${first} has no value yet in a template`, HINT);
+		return lookUp(cell.value, fields);
+	}
+	if (wellFormed && fields[0] === "Vars") return lookUp(scope.vars, fields.slice(1));
+	if (wellFormed && first === "" && scope.dot !== undefined) return lookUp(scope.dot, fields);
+	if (/^\w+$/.test(word) && Number.isNaN(Number(word)))
+		throw new TemplateFault(`unknown function "${word}" in a template`, HINT);
 	throw new TemplateFault(`expected a variable such as .Vars.name in a template, got ${word || "nothing"}`, HINT);
+}
+
+/** Templates are filled in before anything boots: goss's own environment, in the machine, is not there yet. */
+function environmentFault(): TemplateFault {
+	return new TemplateFault(
+		"templates have no environment (.Env)",
+		"Hand a variable on with --suite-var NAME, and write {{.Vars.NAME}}.",
+	);
 }
 
 function quoted(word: string): Value {
@@ -95,8 +146,8 @@ function quoted(word: string): Value {
 	}
 }
 
-function lookUp(from: Value, names: readonly string[]): Known {
-	let value: Known = from;
+function lookUp(from: Known, names: readonly string[]): Known {
+	let value = from;
 	for (const name of names)
 		value = value !== undefined && isMap(value) && Object.hasOwn(value, name) ? value[name] : undefined;
 	return value;

@@ -64,7 +64,13 @@ export function resourceKind<Shape extends z.ZodRawShape>(definition: Definition
 	};
 }
 
-export const milliseconds = (fallback: number) => z.number().positive().default(fallback);
+/** As in goss, 0 is what stands there when nothing does. */
+export const milliseconds = (fallback: number) =>
+	z
+		.number()
+		.nonnegative()
+		.default(fallback)
+		.transform((given) => given || fallback);
 
 /** Runs a script with arguments that are no part of its text. */
 export function sh(

@@ -1,12 +1,12 @@
 /** From what `--suite` says to suites: those that come with nodebuild, and files; and the variables for them. */
 import { existsSync, readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { basename, dirname, extname, join, resolve } from "node:path";
-import { parse } from "yaml";
+import { basename, dirname, extname, isAbsolute, join, resolve } from "node:path";
+import { isScalar, parse, parseDocument } from "yaml";
 import { messageOf, NodebuildError } from "../../errors.ts";
 import { nearest } from "../../nodefile/suggest.ts";
 import { suiteInvalid } from "./place.ts";
-import { type Include, type Resource, readSuite } from "./read.ts";
+import { type Resource, readSuite, type SuiteText } from "./read.ts";
 import { isMap, type Value, type ValueMap } from "./value.ts";
 
 export interface Suite {
@@ -24,29 +24,44 @@ const MOST_FILES = 100;
  */
 export async function loadSuite(wanted: string, vars: ValueMap): Promise<Suite> {
 	const file = fileOf(wanted);
-	const text = await readSuiteFile(file);
-	const { rendered, resources, includes } = readSuite(text, file, vars);
+	const suite = readSuite(await readSuiteFile(file), file, vars);
 	const name = basename(file, extname(file));
-	if (includes.length === 0) return { name, rendered, resources };
-	return { name, resources: [...resources, ...(await includedResources(file, includes, vars))] };
+	if (suite.includes.length === 0) return { name, rendered: suite.rendered, resources: suite.resources };
+	return { name, resources: [...(await new Merger(vars).merged(file, suite)).values()] };
 }
 
-async function includedResources(file: string, includes: readonly Include[], vars: ValueMap): Promise<Resource[]> {
-	const resources: Resource[] = [];
-	const seen = new Set([resolve(file)]);
-	const open = includes.map((include) => ({ include, from: file }));
-	for (let next = open.shift(); next !== undefined; next = open.shift()) {
-		const { include, from } = next;
-		const path = join(dirname(from), include.file);
-		if (seen.has(resolve(path))) continue;
-		seen.add(resolve(path));
-		if (!existsSync(path) || seen.size > MOST_FILES)
-			throw suiteInvalid(`expected a suite at ${path}, got nothing there`, include.at, "Name files one by one.");
-		const found = readSuite(await readSuiteFile(path), path, vars);
-		resources.push(...found.resources);
-		open.push(...found.includes.map((each) => ({ include: each, from: path })));
+/** A suite and those that it takes in, as goss merges them (store.go): of a resource, the one that is read last counts. */
+class Merger {
+	readonly #vars: ValueMap;
+	#files = 0;
+
+	constructor(vars: ValueMap) {
+		this.#vars = vars;
 	}
-	return resources;
+
+	/** @param within the suites that led here, which are not taken in again */
+	async merged(
+		file: string,
+		{ resources, includes }: SuiteText,
+		within: readonly string[] = [],
+	): Promise<Map<string, Resource>> {
+		const merged = new Map(resources.map((resource) => [keyOf(resource), resource]));
+		const chain = [...within, resolve(file)];
+		for (const { file: name, at } of includes) {
+			const path = isAbsolute(name) ? name : join(dirname(file), name);
+			if (chain.includes(resolve(path))) continue;
+			if (!existsSync(path))
+				throw suiteInvalid(`expected a suite at ${path}, got nothing there`, at, "Name files one by one.");
+			if (++this.#files > MOST_FILES) throw suiteInvalid(`expected at most ${MOST_FILES} suites to be taken in`, at);
+			const suite = readSuite(await readSuiteFile(path), path, this.#vars);
+			for (const [key, resource] of await this.merged(path, suite, chain)) merged.set(key, resource);
+		}
+		return merged;
+	}
+}
+
+function keyOf({ type, name }: Resource): string {
+	return `${type} ${name}`;
 }
 
 /** Variables of files (YAML or JSON), in order, then those of the command line. @throws NodebuildError USAGE */
@@ -55,14 +70,23 @@ export async function suiteVars(files: readonly string[], given: Readonly<Record
 	for (const file of files) {
 		let content: Value;
 		try {
-			content = parse(await readFile(file, "utf8")) as Value;
+			content = parse(await readFile(file, "utf8"), { merge: true }) as Value;
 		} catch (error) {
 			throw noVars(file, messageOf(error), error);
 		}
 		if (!isMap(content)) throw noVars(file, "it is no map");
 		vars = { ...vars, ...content };
 	}
-	return { ...vars, ...given };
+	return { ...vars, ...Object.fromEntries(Object.entries(given).map(([name, text]) => [name, scalarOf(text)])) };
+}
+
+/** As YAML has it, like goss's --vars-inline: false is not taken for true. A version such as 1.30 keeps its digits. */
+function scalarOf(text: string): Value {
+	if (/^(?:true|True|TRUE|false|False|FALSE)$/.test(text)) return text.toLowerCase() === "true";
+	if (text !== "" && String(Number(text)) === text && Number.isFinite(Number(text))) return Number(text);
+	if (!/^(?:"[\s\S]*"|'[\s\S]*')$/.test(text)) return text;
+	const { contents, errors } = parseDocument(text);
+	return errors.length === 0 && isScalar(contents) ? String(contents.value) : text;
 }
 
 function noVars(file: string, got: string, cause?: unknown): NodebuildError {

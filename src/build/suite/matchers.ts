@@ -4,10 +4,11 @@
  */
 import { messageOf } from "../../errors.ts";
 import { nearest } from "../../nodefile/suggest.ts";
+import { goExpression } from "./go-expression.ts";
 import { containsAll, containsExactly } from "./elements.ts";
 import type { PropertyForm } from "./kind.ts";
-import { jsonAt } from "./json-path.ts";
-import { linePattern, regularExpression } from "./patterns.ts";
+import { jsonPath } from "./json-path.ts";
+import { linePattern } from "./patterns.ts";
 import { satisfiesAll } from "./versions.ts";
 import { isList, isMap, shown, type Test, textOf, type Value } from "./value.ts";
 
@@ -27,6 +28,9 @@ export class MatcherError extends Error {
 	}
 }
 
+/** What was found is nothing that the matcher can judge. As in goss, `not` makes no success of it. */
+class Incomparable extends Error {}
+
 type Builder = (expected: Value) => Test;
 
 const BUILDERS: Readonly<Record<string, Builder>> = {
@@ -35,7 +39,7 @@ const BUILDERS: Readonly<Record<string, Builder>> = {
 	"have-suffix": ofText((actual, expected) => actual.endsWith(expected)),
 	"contain-substring": ofText((actual, expected) => actual.includes(expected)),
 	"match-regexp": (expected) => {
-		const pattern = expression(requireText(expected), regularExpression);
+		const pattern = expression(requireText(expected), goExpression);
 		return (actual) => pattern.test(textOf(actual));
 	},
 	gt: ofNumber((actual, expected) => actual > expected),
@@ -66,33 +70,32 @@ const BUILDERS: Readonly<Record<string, Builder>> = {
 		return (actual) => containsExactly(listOf(actual), tests);
 	},
 	not: (expected) => {
-		const test = matcher(expected);
+		const test = testOf(expected);
 		return (actual) => !test(actual);
 	},
 	and: (expected) => {
-		const tests = each(expected);
+		const tests = each(expected, testOf);
 		return (actual) => tests.every((test) => test(actual));
 	},
 	or: (expected) => {
-		const tests = each(expected);
+		const tests = each(expected, testOf);
 		return (actual) => tests.some((test) => test(actual));
 	},
 	"semver-constraint": (expected) => {
 		const satisfies = satisfiesAll(requireText(expected));
 		if (satisfies === undefined) throw new MatcherError(`expected a range of versions, got ${shown(expected)}`, []);
-		return (actual) => satisfies(listOf(actual).map(textOf));
+		return (actual) => judged(satisfies(listOf(actual).map(textOf)));
 	},
 	gjson: (expected) => {
 		if (!isMap(expected)) throw new MatcherError(`expected paths with a matcher each, got ${shown(expected)}`, []);
-		const tests = Object.entries(expected).map(([path, value]) => ({
-			path,
-			test: below([path], () => matcher(value)),
-		}));
-		return (actual) =>
-			tests.every(({ path, test }) => {
-				const found = jsonAt(textOf(actual), path);
-				return found !== undefined && test(found);
-			});
+		const tests = Object.entries(expected).map(([path, value]) =>
+			below([path], () => {
+				const find = pathOf(path);
+				const test = testOf(value);
+				return (actual: Value) => test(judged(find(textOf(actual))));
+			}),
+		);
+		return (actual) => tests.every((test) => test(actual));
 	},
 };
 
@@ -102,6 +105,19 @@ const BUILDERS: Readonly<Record<string, Builder>> = {
  * @throws MatcherError
  */
 export function matcher(expected: Value, kind: PropertyForm = "value"): Test {
+	const test = testOf(expected, kind);
+	return (actual) => {
+		try {
+			return test(actual);
+		} catch (error) {
+			if (error instanceof Incomparable) return false;
+			throw error;
+		}
+	};
+}
+
+/** Like matcher, but its test throws Incomparable. */
+function testOf(expected: Value, kind: PropertyForm = "value"): Test {
 	if (kind === "flag" || kind === "number") requireForm(expected, kind);
 	if (isList(expected)) return builder(kind === "text" ? "have-patterns" : "contain-elements")(expected);
 	if (isMap(expected)) return advanced(expected);
@@ -177,8 +193,13 @@ function listOf(value: Value): readonly Value[] {
 	return typeof value === "string" ? value.replace(/\n$/, "").split("\n") : [value];
 }
 
-function each(expected: Value): Test[] {
-	return requireList(expected).map((value, index) => below([index], () => matcher(value)));
+function each(expected: Value, read: Builder = matcher): Test[] {
+	return requireList(expected).map((value, index) => below([index], () => read(value)));
+}
+
+function judged<Answer>(answer: Answer | undefined): Answer {
+	if (answer === undefined) throw new Incomparable();
+	return answer;
 }
 
 function ofText(compare: (actual: string, expected: string) => boolean): Builder {
@@ -192,7 +213,10 @@ function ofNumber(compare: (actual: number, expected: number) => boolean): Build
 	return (expected) => {
 		const number = numberOf(expected);
 		if (Number.isNaN(number)) throw new MatcherError(`expected a number, got ${shown(expected)}`, []);
-		return (actual) => compare(numberOf(actual), number);
+		return (actual) => {
+			const found = numberOf(actual);
+			return compare(judged(Number.isNaN(found) ? undefined : found), number);
+		};
 	};
 }
 
@@ -219,5 +243,13 @@ function expression<Result>(text: string, read: (text: string) => Result): Resul
 		return read(text);
 	} catch (error) {
 		throw new MatcherError(`expected a regular expression, got ${shown(text)}`, [], messageOf(error));
+	}
+}
+
+function pathOf(path: string): ReturnType<typeof jsonPath> {
+	try {
+		return jsonPath(path);
+	} catch (error) {
+		throw new MatcherError(`cannot read the path ${shown(path)} of gjson`, [], messageOf(error));
 	}
 }

@@ -1,43 +1,34 @@
 /** goss's patterns for texts: "part", "!part", "/expression/", "!/expression/"; each line counts by itself. */
-
-/** Go's classes of characters, as they may stand in brackets. */
-const CLASSES: Readonly<Record<string, string>> = {
-	alnum: "0-9A-Za-z",
-	alpha: "A-Za-z",
-	blank: "\\t ",
-	digit: "0-9",
-	lower: "a-z",
-	punct: "!-\\/:-@\\[-`{-~",
-	space: "\\s",
-	upper: "A-Z",
-	word: "\\w",
-	xdigit: "0-9A-Fa-f",
-};
+import { goExpression } from "./go-expression.ts";
 
 /**
- * An expression in Go's syntax.
- * @throws SyntaxError for one that is none
+ * Whether a text has a line as the pattern says, or none with "!" before it: goss's matchers/have_patterns.go.
+ * @throws SyntaxError for an expression that is none
  */
-export function regularExpression(text: string): RegExp {
-	const [, flags = "", rest = text] = /^\(\?([ims]+)\)([\s\S]*)$/.exec(text) ?? [];
-	const source = rest
-		.replaceAll("(?P<", "(?<")
-		.replaceAll("\\A", "^")
-		.replaceAll("\\z", "$")
-		.replace(/\[:([a-z]+):\]/g, (written, name: string) => CLASSES[name] ?? written);
-	return new RegExp(source, flags);
-}
-
-/** Whether a text has a line as the pattern says, or none with "!" before it. */
 export function linePattern(pattern: string): (text: string) => boolean {
+	// goss finds it in an empty text too, which has no lines.
+	if (pattern === "") return () => true;
 	const inverted = pattern.startsWith("!");
-	const body = inverted ? pattern.slice(1) : pattern.replace(/^\\(?=!)/, "");
-	const matches = lineTest(body);
-	return (text) => text.split("\n").some(matches) !== inverted;
+	const matches = lineTest(inverted ? pattern.slice(1) : pattern);
+	return (text) => linesOf(text).some(matches) !== inverted;
 }
 
 function lineTest(body: string): (line: string) => boolean {
-	if (!/^\/[\s\S]*\/$/.test(body) || body.length < 2) return (line) => line.includes(body);
-	const expression = regularExpression(body.slice(1, -1));
-	return (line) => expression.test(line);
+	if (/^\/[\s\S]*\/$/.test(body)) {
+		const expression = goExpression(body.slice(1, -1));
+		return (line) => expression.test(line);
+	}
+	// goss takes all of these away, not only the backslash that `goss add` writes before "/" and "!".
+	const part = body.replace(/^[\\/!]+/, "") || body;
+	return (line) => line.includes(part);
+}
+
+/** As Go's bufio.ScanLines: a line's end is no line of its own. */
+function linesOf(text: string): readonly string[] {
+	return text === ""
+		? []
+		: text
+				.replace(/\n$/, "")
+				.split("\n")
+				.map((line) => line.replace(/\r$/, ""));
 }

@@ -1,5 +1,5 @@
 /** A suite's text, in goss's format, into what is to be looked at. */
-import { type Document, parseDocument } from "yaml";
+import { type Document, isMap as isYamlMap, isNode, parseDocument, visit } from "yaml";
 import { z } from "zod";
 import type { NodebuildError, SourceLocation } from "../../errors.ts";
 import { nearest } from "../../nodefile/suggest.ts";
@@ -50,6 +50,7 @@ const COMMON = z.object({
 	skip: z.boolean().default(false),
 });
 const COMMON_NAMES = Object.keys(COMMON.shape);
+const TYPES = [...Object.keys(RESOURCES), "gossfile"];
 const INCLUDE = z.strictObject({ file: z.string().optional(), skip: z.boolean().default(false) });
 
 /**
@@ -83,11 +84,17 @@ class SuiteReader {
 		const includes: Include[] = [];
 		for (const [type, things] of Object.entries(content)) {
 			const kind = Object.hasOwn(RESOURCES, type) ? RESOURCES[type] : undefined;
-			if (kind === undefined && type !== "gossfile") throw this.#unknownType(type);
+			if (kind === undefined && type !== "gossfile") {
+				if (this.#anchors(type)) continue;
+				throw this.#unknownType(type);
+			}
 			// A type with everything below it taken out.
 			if (things === null) continue;
 			if (!isMap(things)) throw this.#fault(`expected ${type} to have a map of what to look at`, [type]);
-			for (const [name, attributes] of Object.entries(things)) {
+			// goss takes files in by the order of their keys; the last one of a resource counts.
+			const entries = Object.entries(things);
+			if (kind === undefined) entries.sort(([one], [other]) => (one < other ? -1 : 1));
+			for (const [name, attributes] of entries) {
 				if (kind !== undefined) resources.push(this.#resource(kind, type, name, attributes));
 				else includes.push(...this.#include(name, attributes));
 			}
@@ -162,11 +169,25 @@ class SuiteReader {
 		}
 	}
 
+	/** A key of one's own that something is taken from by aliases; goss leaves it alone. A misspelt resource is none. */
+	#anchors(type: string): boolean {
+		const root = this.#document.contents;
+		const value = isYamlMap(root) ? root.get(type, true) : undefined;
+		if (isNode(value) && value.anchor !== undefined) return true;
+		if (!isNode(value) || nearest(type, TYPES) !== undefined) return false;
+		let found = false;
+		visit(value, {
+			Value: (_, { anchor }) => {
+				found ||= anchor !== undefined;
+			},
+		});
+		return found;
+	}
+
 	#unknownType(type: string): NodebuildError {
-		const known = [...Object.keys(RESOURCES), "gossfile"];
-		const meant = nearest(type, known);
+		const meant = nearest(type, TYPES);
 		const guess = meant === undefined ? "" : ` (did you mean ${meant}?)`;
-		return this.#fault(`unknown resource "${type}"${guess}`, [type], `Resources are ${known.join(", ")}.`);
+		return this.#fault(`unknown resource "${type}"${guess}`, [type], `Resources are ${TYPES.join(", ")}.`);
 	}
 
 	#fault(message: string, path: Path, hint?: string): NodebuildError {

@@ -1,10 +1,11 @@
 /**
- * The part of Go's templates that suites need: values of variables, `if`, `range`, and defaults.
+ * The part of Go's templates that suites need: values of variables, `if`, `with`, `range`, names, and defaults.
  *
- *     {{.Vars.version}}  {{.Vars.mode | default "disabled"}}  {{.}}
- *     {{if eq .Vars.role "worker"}} ... {{else}} ... {{end}}  {{range .Vars.images}} ... {{end}}
+ *     {{.Vars.version}}  {{.Vars.mode | default "disabled"}}  {{.}}  {{$os := .Vars.os}}
+ *     {{if eq .Vars.role "worker"}} ... {{else}} ... {{end}}  {{range $name, $image := .Vars.images}} ... {{end}}
  */
 import { evaluate, readExpression, type Scope, TemplateFault } from "./expression.ts";
+import { isEmpty } from "./functions.ts";
 import { isList, isMap, textOf, type Value } from "./value.ts";
 
 export { TemplateFault } from "./expression.ts";
@@ -19,7 +20,7 @@ type Node =
 	| { readonly kind: "text"; readonly text: string; readonly line: number }
 	| { readonly kind: "value"; readonly expression: string; readonly line: number }
 	| {
-			readonly kind: "if" | "range";
+			readonly kind: "if" | "with" | "range";
 			readonly expression: string;
 			readonly line: number;
 			readonly body: readonly Node[];
@@ -30,7 +31,7 @@ type Node =
 export function render(source: string, vars: Scope["vars"]): Rendered {
 	const nodes = new TemplateReader(source).read();
 	const out = new Output();
-	write(nodes, { vars, dot: vars }, out);
+	write(nodes, { vars, dot: undefined, names: new Map() }, out);
 	return out.finish();
 }
 
@@ -58,42 +59,80 @@ class Output {
 	}
 }
 
-function write(nodes: readonly Node[], scope: Scope, out: Output): void {
+/** Names that a block gives end with it. */
+function write(nodes: readonly Node[], around: Scope, out: Output): void {
+	const scope = { ...around, names: new Map(around.names) };
 	for (const node of nodes) {
 		if (node.kind === "text") out.write(node.text, node.line);
-		else if (node.kind === "value") out.write(inline(resolved(node, scope)), node.line);
-		else if (node.kind === "if") write(isTrue(resolved(node, scope, true)) ? node.body : node.otherwise, scope, out);
-		else {
-			const value = resolved(node, scope, true);
-			const list = isList(value) ? value : isMap(value) ? Object.values(value) : [];
-			for (const dot of list) write(node.body, { ...scope, dot }, out);
-			if (list.length === 0) write(node.otherwise, scope, out);
-		}
+		else if (node.kind === "value") writeValue(node, scope, out);
+		else writeBranch(node, { ...scope, names: new Map(scope.names) }, out);
 	}
+}
+
+function writeValue(node: Node & { readonly kind: "value" }, scope: Scope, out: Output): void {
+	const { names, assigned, expression } = namesOf(node.expression);
+	const value = resolved({ ...node, expression }, scope);
+	const [name] = names;
+	if (name === undefined) out.write(inline(value), node.line);
+	else if (!assigned) scope.names.set(name, { value });
+	else {
+		const cell = scope.names.get(name);
+		if (cell === undefined) throw new TemplateFault(`expected ${name} := before ${name} =`, "", node.line);
+		cell.value = value;
+	}
+}
+
+function writeBranch(node: Node & { readonly kind: "if" | "with" | "range" }, scope: Scope, out: Output): void {
+	const { names, expression } = namesOf(node.expression);
+	const value = resolved({ ...node, expression }, scope, true);
+	if (node.kind !== "range") {
+		const [name] = names;
+		if (name !== undefined) scope.names.set(name, { value });
+		const dot = node.kind === "with" ? value : scope.dot;
+		if (isEmpty(value)) write(node.otherwise, scope, out);
+		else write(node.body, { ...scope, dot }, out);
+		return;
+	}
+	const entries = entriesOf(value);
+	for (const [key, dot] of entries) {
+		const inner = new Map(scope.names);
+		for (const [index, name] of names.entries())
+			inner.set(name, { value: names.length > 1 && index === 0 ? key : dot });
+		write(node.body, { ...scope, dot, names: inner }, out);
+	}
+	if (entries.length === 0) write(node.otherwise, scope, out);
+}
+
+/** `$key, $value := expression`, or an expression alone. */
+function namesOf(text: string) {
+	const [, first, second, sign, rest] = /^(\$\w+)(?:\s*,\s*(\$\w+))?\s*(:?=)\s*([\s\S]*)$/.exec(text) ?? [];
+	const names = [first, second].filter((name) => name !== undefined);
+	return { names, assigned: sign === "=", expression: rest ?? text };
+}
+
+/** Go goes through a map by the order of its keys. */
+function entriesOf(value: Value): readonly (readonly [Value, Value])[] {
+	if (isList(value)) return [...value.entries()];
+	return isMap(value) ? Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)) : [];
 }
 
 /** Lists and maps as YAML takes them within a line. */
 function inline(value: Value): string {
-	return textOf(value).replaceAll("\n", " ");
-}
-
-function isTrue(value: Value): boolean {
-	if (isList(value)) return value.length > 0;
-	return isMap(value) ? Object.keys(value).length > 0 : Boolean(value);
+	return isList(value) || isMap(value) ? JSON.stringify(value) : textOf(value).replaceAll("\n", " ");
 }
 
 function resolved(node: { readonly expression: string; readonly line: number }, scope: Scope, optional = false): Value {
-	const at = <Result>(read: () => Result): Result => {
-		try {
-			return read();
-		} catch (error) {
-			throw error instanceof TemplateFault ? error.at(node.line) : error;
-		}
-	};
-	const value = at(() => evaluate(readExpression(node.expression), scope));
+	let value: Value | undefined;
+	try {
+		value = evaluate(readExpression(node.expression), scope);
+	} catch (error) {
+		throw error instanceof TemplateFault ? error.at(node.line) : error;
+	}
 	if (value !== undefined) return value;
 	if (optional) return null;
-	const [name = node.expression] = /(?<=\.Vars\.)[\w.-]+/.exec(node.expression) ?? [];
+	const [name] = /(?<=\.Vars\.)[\w.-]+/.exec(node.expression) ?? [];
+	if (name === undefined)
+		throw new TemplateFault(`expected {{${node.expression}}} to have a value, got none`, "", node.line);
 	const hint = `Give it with --suite-var ${name}=VALUE, or write {{.Vars.${name} | default "..."}}.`;
 	throw new TemplateFault(`expected the variable ${name} to have a value, got none`, hint, node.line);
 }
@@ -114,7 +153,8 @@ class TemplateReader {
 
 	read(): readonly Node[] {
 		const { nodes, end } = this.#block();
-		if (end !== undefined) throw new TemplateFault(`{{${end.text}}} without an if or range before it`, "", end.line);
+		if (end !== undefined)
+			throw new TemplateFault(`{{${end.text}}} without an if, with or range before it`, "", end.line);
 		return nodes;
 	}
 
@@ -125,7 +165,7 @@ class TemplateReader {
 			const { text, line } = token;
 			if (!token.action) nodes.push({ kind: "text", text, line });
 			else if (/^(?:else|end)\b/.test(text)) return { nodes, end: token };
-			else if (/^(?:if|range)\s/.test(text)) nodes.push(this.#branch(token));
+			else if (/^(?:if|with|range)\s/.test(text)) nodes.push(this.#branch(token));
 			else if (!text.startsWith("/*")) nodes.push({ kind: "value", expression: text, line });
 		}
 		return { nodes, end: undefined };
@@ -133,7 +173,7 @@ class TemplateReader {
 
 	#branch({ text, line }: Token): Node {
 		const [, word = "", expression = ""] = /^(\w+)\s+([\s\S]*)$/.exec(text) ?? [];
-		const kind = word === "if" ? "if" : "range";
+		const kind = word === "if" || word === "with" ? word : "range";
 		const first = this.#block();
 		if (first.end === undefined) throw new TemplateFault(`{{${text}}} without {{end}}`, "", line);
 		if (first.end.text === "end") return { kind, expression, line, body: first.nodes, otherwise: [] };

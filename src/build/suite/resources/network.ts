@@ -62,12 +62,18 @@ timeout "$3" bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$2" 2>/dev/null`;
 
 export const addr = resourceKind({
 	// More than goss waits: an emulated machine is slow.
-	parameters: { address: z.string().optional(), timeout: milliseconds(5000) },
+	parameters: {
+		address: z.string().optional(),
+		"local-address": z.string().optional(),
+		timeout: milliseconds(5000),
+	},
 	properties: { reachable: "flag" },
 	check(name, { address: own }) {
 		if (!ADDRESS.test(own ?? name)) throw misnamed("address", "an address such as tcp://10.0.0.1:80", name, own);
 	},
-	async find({ name, parameters: { address = name, timeout } }, probe) {
+	async find({ name, parameters: { address = name, "local-address": from, timeout } }, probe) {
+		// bash cannot choose it.
+		if (from) return facts({}, "asking from a local-address takes goss in the machine");
 		const [, host = "", number = ""] = ADDRESS.exec(address) ?? [];
 		const { status } = await sh(probe, ADDR, [host, number, String(timeout / 1000)]);
 		return status === 3 ? facts({}, "expected bash in the machine, got none") : facts({ reachable: status === 0 });

@@ -36,13 +36,26 @@ test.each<[Value, Value, boolean]>([
 	[{ or: [] }, 42, false],
 	[{ "semver-constraint": ">1.0.0 <2.0.0 !=1.5.0" }, ["1.0.1", "1.9.9"], true],
 	[{ "semver-constraint": ">1.0.0 <2.0.0 !=1.5.0" }, ["1.0.1", "1.5.0"], false],
-	[{ "semver-constraint": ">5.0.0 || < 1.5.0" }, "v1.0.1", true],
+	[{ "semver-constraint": ">5.0.0 || < 1.5.0" }, "1.0.1", true],
+	[{ "semver-constraint": ">5.0.0 || < 1.5.0" }, "v1.0.1", false],
+	[{ "semver-constraint": "<6.0.0" }, "5:24.0.7-1", false],
+	[{ "semver-constraint": ">=24.0.0 <25.0.0" }, ["5:24.0.7-1~debian.12~bookworm"], true],
+	[{ "semver-constraint": ">=1.2.3" }, "1.2.3~rc1", false],
+	[{ "semver-constraint": "<1.2.3" }, "1.2.3~rc1", true],
+	[{ "semver-constraint": ">=1.0.0" }, "1.24-1", false],
+	[{ "semver-constraint": ">=4.0.0" }, "4.4.019-1", false],
+	[{ not: { "semver-constraint": ">=9.0.0" } }, "soon", false],
+	[{ not: { gt: 3 } }, "soon", false],
 	[
 		{ gjson: { "moo.nested": "cow", foo: { "have-prefix": "b" }, "list.#": 2, "list.1": 2 } },
 		JSON.stringify({ foo: "bar", moo: { nested: "cow" }, list: [1, 2] }),
 		true,
 	],
 	[{ gjson: { "moo.none": { not: "x" } } }, "{}", false],
+	[{ not: { gjson: { "moo.none": "x" } } }, "{}", false],
+	[{ or: [{ "have-prefix": "{" }, { gjson: { none: 1 } }] }, "{}", true],
+	[{ "contain-element": { gjson: { a: 1 } } }, ["{}", '{"a": 1}'], true],
+	[{ gjson: { "a.#.b": ["x", "y"], "a\\.b": 1 } }, '{"a": [{"b": "x"}, {"b": "y"}], "a.b": 1}', true],
 ])("%j of %j: %j", (expected, actual, outcome) => {
 	expect(matches(expected, actual)).toBe(outcome);
 });
@@ -103,6 +116,14 @@ test.each<[Value, string, (string | number)[]]>([
 	[{ "match-regexp": "(" }, 'expected a regular expression, got "("', ["match-regexp"]],
 	[{ "have-patterns": ["a", "/(/"] }, 'expected a regular expression, got "/(/"', ["have-patterns", 1]],
 	[{ "semver-constraint": "soon" }, 'expected a range of versions, got "soon"', ["semver-constraint"]],
+	[{ "semver-constraint": "^1.2.3" }, 'expected a range of versions, got "^1.2.3"', ["semver-constraint"]],
+	[
+		{ not: { gjson: { 'a.#(b=="x").b': "x" } } },
+		'cannot read the path "a.#(b==\\"x\\").b" of gjson',
+		["not", "gjson", 'a.#(b=="x").b'],
+	],
+	[{ gjson: { "a.*": 1 } }, 'cannot read the path "a.*" of gjson', ["gjson", "a.*"]],
+	[{ gjson: { "@reverse": 1 } }, 'cannot read the path "@reverse" of gjson', ["gjson", "@reverse"]],
 	[{ "have-len": "x" }, 'expected a number, got "x"', ["have-len"]],
 ])("%j is no matcher", (expected, message, path) => {
 	try {

@@ -2,6 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { FUNCTION_NAMES } from "../../../../src/build/suite/functions.ts";
 import { loadSuite, suiteVars } from "../../../../src/build/suite/load.ts";
 import { readSuite } from "../../../../src/build/suite/read.ts";
 import { RESOURCES } from "../../../../src/build/suite/resources/index.ts";
@@ -56,8 +57,23 @@ test("resources without anything, anchors and JSON are as in goss", () => {
 	expect(read("user:\n  a: &a {exists: true}\n  b: {<<: *a, uid: 1}\n").resources[1]?.expectations).toHaveLength(2);
 });
 
+test("keys of one's own that hold what is taken from there are left alone", () => {
+	const suite = `kubernetes_version: &version
+  versions: [{match-regexp: '^\\Q1.34.2-1.1\\E$'}]
+port_number: &number 6443
+defaults:
+  usual: &usual {installed: true}
+package:
+  kubelet: {<<: [*usual, *version]}
+`;
+	const [resource] = read(suite).resources;
+	expect(resource?.expectations.map(({ property }) => property)).toEqual(["installed", "versions"]);
+});
+
 describe("is refused at its place", () => {
 	test.each([
+		["fille:\n  /a: &a {exists: true}\n", 1, 1, 'unknown resource "fille" (did you mean file?)'],
+		["kubernetes_version: 1.34.2\n", 1, 1, 'unknown resource "kubernetes_version"'],
 		["fiel:\n  /a: {exists: true}\n", 1, 1, 'unknown resource "fiel" (did you mean file?)'],
 		["file:\n  /a:\n    exist: true\n", 3, 5, 'unknown attribute "exist" of file (did you mean exists?)'],
 		["file: [a]\n", 1, 1, "expected file to have a map of what to look at"],
@@ -115,6 +131,9 @@ test("docs/suites.md has every resource with what is compared, and its example i
 	}
 	const [, example = ""] = /```yaml\n([\s\S]*?)```/.exec(text) ?? [];
 	expect(read(example, { kubernetes_version: "1.34.2" }).resources).toHaveLength(7);
+	const [, known = ""] = /^Known are ([\s\S]*?);/m.exec(text) ?? [];
+	const named = [...known.matchAll(/`(\w+)`/g)].map(([, name]) => name);
+	expect(named.toSorted()).toEqual(["and", "or", ...FUNCTION_NAMES].toSorted());
 });
 
 describe("files", () => {
@@ -127,12 +146,59 @@ describe("files", () => {
 			"gossfile:\n  more/users.yaml: {}\n  off.yaml: {skip: true}\nfile:\n  /{{.Vars.a}}: {exists: true}\n",
 		);
 		await write("more/users.yaml", "gossfile:\n  ../suite.yaml: {}\nuser:\n  {{.Vars.b}}: {exists: true}\n");
-		await write("vars.yaml", "a: one\nb: two\n");
+		await write("vars.yaml", "a: one\nmore: &more {b: two}\n<<: *more\n");
 		await write("vars.json", '{"b": "three"}');
+		expect(await suiteVars([join(folder, "vars.yaml")], {})).toEqual({ a: "one", b: "two", more: { b: "two" } });
 		const vars = await suiteVars([join(folder, "vars.yaml"), join(folder, "vars.json")], { a: "four" });
 		const { name, rendered, resources } = await loadSuite(join(folder, "suite.yaml"), vars);
 		expect(resources.map(({ type, name: key }) => `${type} ${key}`)).toEqual(["file /four", "user three"]);
 		expect([name, rendered]).toEqual(["suite", undefined]);
+	});
+
+	test("have variables of the command line as YAML has them", async () => {
+		const given = { off: "false", no: "FALSE", zero: "0", many: "-1.5", version: "1.30", id: "007", text: "a: b" };
+		const quoted = { quoted: '"false"', single: "'0'", half: '"a', two: '"a" or "b"', empty: "" };
+		expect(await suiteVars([], { ...given, ...quoted })).toEqual({
+			off: false,
+			no: false,
+			zero: 0,
+			many: -1.5,
+			version: "1.30",
+			id: "007",
+			text: "a: b",
+			quoted: "false",
+			single: "0",
+			half: '"a',
+			two: '"a" or "b"',
+			empty: "",
+		});
+		const suite = "{{if .Vars.off}}file: {/a: {exists: true}}{{end}}";
+		expect(readSuite(`package: {}\n${suite}\n`, "s", await suiteVars([], given)).resources).toEqual([]);
+	});
+
+	test("by an absolute path, and of a resource that several have the last one counts, whole", async () => {
+		const folder = await tempDir();
+		const write = (name: string, text: string) => writeFile(join(folder, name), text);
+		const absolute = join(folder, "z.yaml");
+		await write(
+			"suite.yaml",
+			`gossfile:\n  ${absolute}: {}\n  b.yaml: {}\n  a.yaml: {}\nfile:\n  /a: {exists: true}\n  /b: {mode: "0644", exists: true}\n`,
+		);
+		await write("a.yaml", "gossfile:\n  c.yaml: {}\nfile:\n  /b: {exists: false}\n  /c: {size: 1}\n");
+		await write("b.yaml", "gossfile:\n  c.yaml: {}\nfile:\n  /c: {size: 2}\n");
+		await write("c.yaml", "file:\n  /d: {exists: false}\n");
+		await write("z.yaml", "file:\n  /z: {exists: true}\n");
+		const { resources } = await loadSuite(join(folder, "suite.yaml"), {});
+		const rows = resources.map(({ name, expectations }) => {
+			return `${name} ${expectations.map(({ property, expected }) => `${property}=${expected}`).join(" ")}`;
+		});
+		expect(rows.toSorted()).toEqual([
+			"/a exists=true",
+			"/b exists=false",
+			"/c size=2",
+			"/d exists=false",
+			"/z exists=true",
+		]);
 	});
 
 	test("that are not there are told", async () => {

@@ -104,6 +104,14 @@ matching:
 	]);
 });
 
+test("a timeout of 0 is the usual one, as image-builder's suites write it", async () => {
+	const { resources, rendered } = readSuite("command:\n  echo a: {exit-status: 0, timeout: 0}\n", "suite.yaml", {});
+	const guest = localGuest(machine({}));
+	const [row] = await runSuite({ name: "suite", rendered, resources }, { guest, signal });
+	expect(row?.passed).toBe(true);
+	expect(guest.asked.at(-1)?.timeout).toBe(10_000);
+});
+
 test("accounts, processes, kernel parameters and mounts", async () => {
 	const suite = `user:
   web: {exists: true, uid: 33, gid: 33, groups: [www, {have-prefix: ad}], home: /var/www, shell: /bin/sh}
@@ -209,6 +217,13 @@ describe("the network", () => {
 		const rows = await ran(JSON.stringify(suite));
 		expect(rows.filter((row) => !row.startsWith("ok "))).toEqual([]);
 		expect(rows).toHaveLength(9);
+	});
+
+	test("from another address than the usual one is for goss alone", async () => {
+		const suite = "addr:\n  tcp://127.0.0.1:1: {reachable: false, local-address: 127.0.0.2}\n";
+		expect(await ran(suite)).toEqual([
+			"FAILED addr tcp://127.0.0.1:1: reachable: expected false, got: asking from a local-address takes goss in the machine",
+		]);
 	});
 });
 
