@@ -62,16 +62,23 @@ function expand(value: unknown, { all, lost, within, depth = 0 }: Expansion): un
 	});
 }
 
-/** An ARG of the Nodefile may have any name, but hardly one of ours in other letters. */
+/** Names of one of ours in other letters, which is then spelt as it is. */
 function otherwiseSpelt(name: string): string | undefined {
 	return VARIABLE_NAMES.find((known) => known.toLowerCase() === name.toLowerCase());
 }
 
-/** A file has many variables that are not for us; one that is nearly ours is probably meant to be. */
+/** A proxy is one in capitals as well, as docker has it. */
+const isProxy = (name: string, from: string): boolean => from === "--build-arg" && /^(https?|no)_proxy$/i.test(name);
+
+/**
+ * A file has many variables that are not for us; one that is nearly ours is probably meant to be. An ARG of the Nodefile
+ * may have any name, but hardly one of ours in other letters.
+ */
 function misspelt(given: readonly GivenVariable[]): readonly string[] {
 	return given.flatMap(({ name, from }) => {
-		if (isVariable(name)) return [];
-		const similar = from.startsWith("the file") ? nearest(name, VARIABLE_NAMES) : otherwiseSpelt(name);
+		if (isVariable(name) || isProxy(name, from)) return [];
+		const near = from.startsWith("the file") ? nearest(name, VARIABLE_NAMES) : undefined;
+		const similar = otherwiseSpelt(near ?? name);
 		return similar === undefined ? [] : [`${from} has the unknown variable ${name} (did you mean ${similar}?)`];
 	});
 }
