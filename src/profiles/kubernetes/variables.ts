@@ -3,7 +3,7 @@
  * our own. Values come as text from the command line and the environment, and as anything from JSON files.
  */
 import { z } from "zod";
-import { eachOf, flag, insteadOf, loginFault, matching, nullable, shown, text } from "./fields.ts";
+import { eachOf, flag, hasLogin, loginFault, matching, nullable, text, withoutLogin } from "./fields.ts";
 import { parseImageName } from "../../nodefile/image-name.ts";
 import { nearest } from "../../nodefile/suggest.ts";
 import { bytesOf, plainToml, tomlFault } from "./toml.ts";
@@ -12,11 +12,11 @@ import { CNI_PLUGINS } from "./versions.ts";
 const roles = eachOf(/\s+/, /^(\/\S*|\w[\w.-]*)$/, "names or absolute paths of Ansible roles").transform((list) =>
 	list.join(" "),
 );
-/** Quotes around all of it are dropped, those around a value are not. */
-const anyVars = z.union(
-	[z.record(z.string(), z.unknown()), z.string(), z.null()],
-	insteadOf("a text or an object of variables"),
-);
+/** Quotes around all of it are dropped, those around a value are not. It may hold passwords: no message has any of it. */
+const anyVars = z.union([z.record(z.string(), z.unknown()), z.string(), z.null()], {
+	error: ({ input }) =>
+		`expected a text or an object of variables, got ${Array.isArray(input) ? "a list" : `a ${typeof input}`}`,
+});
 const extraVars = anyVars.transform((value) => {
 	if (typeof value === "object") return value === null ? "" : JSON.stringify(value);
 	const [, quote = "", inner] = /^\s*(["'])(.*)\1\s*$/s.exec(value) ?? [];
@@ -33,13 +33,14 @@ const paths = eachOf(/\s+/, /^\/\S+$/, "absolute paths").transform((list, contex
 		context.addIssue({ code: "custom", message: `expected files of different names, got ${twice.join(" and ")}` });
 	return list;
 });
-const ADDRESS = /^https?:\/\/(?![^/?#]*@)\S+$/;
+/** None with a password. */
+const plain = (address: RegExp) => (text: string) => address.test(text) && !hasLogin(text);
 const withoutPassword = "http:// or https:// addresses without user and password (these are the secret download)";
-const archives = eachOf(",", ADDRESS, withoutPassword).transform((list) => list.join(","));
+const archives = eachOf(",", plain(/^https?:\/\/\S+$/), withoutPassword).transform((list) => list.join(","));
 /** With a file's name before any query. */
 const programs = eachOf(
 	",",
-	/^https?:\/\/(?![^/?#]*@)[^\s/?#]+\/(?:[^\s?#]*\/)?[\w+~][\w.+~-]*(?:[?#]\S*)?$/,
+	plain(/^https?:\/\/[^\s/?#]+\/(?:[^\s?#]*\/)?[\w+~][\w.+~-]*(?:[?#]\S*)?$/),
 	`${withoutPassword} that end in a file's name before any query`,
 ).transform((list, context) => {
 	const names = list.map(programName);
@@ -85,18 +86,23 @@ const debRepository = nullable("refused").transform((value, context) => {
 	}
 	context.addIssue({
 		code: "custom",
-		message: login ?? `expected an address, or an address, a suite and components, without options, got "${value}"`,
+		message:
+			login ??
+			`expected an address, or an address, a suite and components, without options, got "${withoutLogin(value)}"`,
 	});
 	return z.NEVER;
 });
 /** Several, for each generation of keys. */
 const keys = eachOf(
 	/[\s,]+/,
-	/^(https?:\/\/(?![^/?#]*@)|file:\/)\S+$/,
+	plain(/^(https?:\/\/|file:\/)\S+$/),
 	`http:// or https:// addresses without user and password (${OF_KEY})`,
 ).transform((list) => list.join(" "));
 const path = (none: "nothing" | "refused") => matching(/^\/\S*$/, "an absolute path", none);
-/** Lines of base64 are joined; the TOML is written anew, as the script in the machine can read it. */
+/**
+ * Lines of base64 are joined; the TOML is written anew, as the script in the machine can read it. It may hold passwords of
+ * registries: no message has any of it.
+ */
 const settings = nullable("nothing").transform((value, context) => {
 	const joined = value.replace(/\s+/g, "");
 	const bytes = bytesOf(joined);
@@ -104,7 +110,7 @@ const settings = nullable("nothing").transform((value, context) => {
 	if (bytes !== undefined && fault === undefined) return Buffer.from(plainToml(bytes)).toString("base64");
 	const message =
 		bytes === undefined
-			? `expected base64 of TOML, got no base64: ${shown(value)}`
+			? `expected base64 of TOML, got ${value.length} characters that are no base64`
 			: `expected TOML in base64: ${fault}`;
 	context.addIssue({ code: "custom", message });
 	return z.NEVER;
