@@ -6,12 +6,16 @@ import type { Values } from "./variables.ts";
 import {
 	boundsOf,
 	type Components,
+	containerdRelease,
 	defaultVersion,
+	hintFor,
+	newestOf,
 	type Release,
 	readRelease,
 	requireInRange,
 	requirePackage,
 	requireSkew,
+	shownRelease,
 } from "./versions.ts";
 
 /** Where it is, whatever registry kubeadm's images come from. */
@@ -28,24 +32,27 @@ const tagOf = (version: string | undefined): string | undefined => version?.repl
 export function releaseOf(values: Values): Release {
 	const own = given(values.KUBERNETES_VERSION);
 	const theirs = given(values.kubernetes_semver);
-	const release =
-		own === undefined
-			? readRelease(theirs ?? defaultVersion(), "kubernetes_semver")
-			: readRelease(own, "KUBERNETES_VERSION");
+	const release = firstOf(own, theirs);
 	if (own !== undefined && theirs !== undefined && readRelease(theirs, "kubernetes_semver").version !== release.version)
 		throw new NodebuildError({
 			code: "USAGE",
 			message: `expected KUBERNETES_VERSION and kubernetes_semver to be the same, got ${own} and ${theirs}`,
 			hint: "give one of them",
 		});
-	const series = given(values.kubernetes_series);
-	if (series !== undefined && `v${series.replace(/^v/, "")}` !== release.series)
+	const series = given(values.kubernetes_series)?.replace(/^v?/, "v");
+	if (series !== undefined && series !== release.series)
 		throw new NodebuildError({
 			code: "USAGE",
-			message: `expected kubernetes_series to be ${release.series}, the series of ${release.version}, got ${series}`,
-			hint: "leave it out: it follows from the version",
+			message: `expected kubernetes_series to be ${release.series}, the series of ${shownRelease(release)}, got ${series}`,
+			hint: hintFor(release, newestOf(series), "leave it out: it follows from the version"),
 		});
 	return release;
+}
+
+function firstOf(own: string | undefined, theirs: string | undefined): Release {
+	if (own !== undefined) return readRelease(own, "KUBERNETES_VERSION");
+	if (theirs !== undefined) return readRelease(theirs, "kubernetes_semver");
+	return { ...readRelease(defaultVersion(), "KUBERNETES_VERSION"), byDefault: true };
 }
 
 export function componentsOf(values: Values, kubeadm: Release): Components {
@@ -78,7 +85,8 @@ export function versionsOf(values: Values, components: Components): Readonly<Rec
 	requirePackage(deb, "kubernetes_deb_version", release);
 	requirePackage(rpm, "kubernetes_rpm_version", release);
 	const containerd = given(values.containerd_version);
-	if (containerd !== undefined) requireInRange(containerd, release.known.containerd, "containerd_version", release);
+	if (containerd !== undefined)
+		requireInRange(containerdRelease(containerd), release.known.containerd, "containerd_version", release, containerd);
 	const { from, before } = boundsOf(release.known.containerd);
 	return {
 		KUBERNETES_VERSION: release.version,

@@ -3,7 +3,7 @@
  * our own. Values come as text from the command line and the environment, and as anything from JSON files.
  */
 import { z } from "zod";
-import { eachOf, flag, hasLogin, loginFault, matching, nullable, text, withoutLogin } from "./fields.ts";
+import { eachOf, flag, hasLogin, loginFault, matching, nullable, shown, text, withoutLogin } from "./fields.ts";
 import { parseImageName } from "../../nodefile/image-name.ts";
 import { nearest } from "../../nodefile/suggest.ts";
 import { bytesOf, plainToml, tomlFault } from "./toml.ts";
@@ -115,6 +115,16 @@ const settings = nullable("nothing").transform((value, context) => {
 	context.addIssue({ code: "custom", message });
 	return z.NEVER;
 });
+/** What the package managers and the scripts read as one version, or a pattern of some. */
+const packageVersion = text.transform((value, context) => {
+	const version = value.replace(/^v(?=\d)/, "");
+	if (/^([\w.+~*?:-]*[\w.+~*?:])?$/.test(version)) return version;
+	context.addIssue({
+		code: "custom",
+		message: `expected a package's version such as 1.34.2-1.1 or 1.34.2-*, got ${shown(value)}`,
+	});
+	return z.NEVER;
+});
 const tag = (none: "refused" | "itself") => matching(/^[\w][\w.-]*$/, "a version", none);
 const CNIS = [...CNI_PLUGINS, "none"] as const;
 const cni = nullable("itself").transform((value, context) => {
@@ -146,15 +156,15 @@ export const VARIABLES = {
 	no_proxy: text,
 	kubernetes_semver: text,
 	kubernetes_series: matching(/^v?\d+\.\d+$/, "a series such as v1.34", "refused"),
-	kubernetes_deb_version: text,
-	kubernetes_rpm_version: text,
+	kubernetes_deb_version: packageVersion,
+	kubernetes_rpm_version: packageVersion,
 	kubernetes_container_registry: repository("refused"),
 	kubernetes_deb_repo: debRepository,
 	kubernetes_deb_gpg_key: address(OF_KEY, "refused"),
 	kubernetes_rpm_repo: address(ofRepository("/etc/yum.repos.d"), "refused"),
 	kubernetes_rpm_gpg_key: keys,
 	kubernetes_enable_kubelet: flag,
-	containerd_version: tag("refused"),
+	containerd_version: matching(/^\w[\w.+~-]*$/, "a version", "refused"),
 	pause_image: matching(isImage, "an image reference", "refused"),
 	pip_conf_file: path("nothing"),
 	containerd_additional_settings: settings,
