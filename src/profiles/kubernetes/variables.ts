@@ -3,6 +3,7 @@
  * our own. Values come as text from the command line and the environment, and as anything from JSON files.
  */
 import { z } from "zod";
+import { extraVarsFault } from "./extra-vars.ts";
 import { eachOf, flag, hasLogin, loginFault, matching, nullable, shown, text, withoutLogin } from "./fields.ts";
 import { parseImageName } from "../../nodefile/image-name.ts";
 import { nearest } from "../../nodefile/suggest.ts";
@@ -17,10 +18,13 @@ const anyVars = z.union([z.record(z.string(), z.unknown()), z.string(), z.null()
 	error: ({ input }) =>
 		`expected a text or an object of variables, got ${Array.isArray(input) ? "a list" : `a ${typeof input}`}`,
 });
-const extraVars = anyVars.transform((value) => {
+const extraVars = anyVars.transform((value, context) => {
 	if (typeof value === "object") return value === null ? "" : JSON.stringify(value);
 	const [, quote = "", inner] = /^\s*(["'])(.*)\1\s*$/s.exec(value) ?? [];
-	return (inner === undefined || inner.includes(quote) ? value : inner).trim();
+	const vars = (inner === undefined || inner.includes(quote) ? value : inner).trim();
+	const message = extraVarsFault(vars);
+	if (message !== undefined) context.addIssue({ code: "custom", message });
+	return vars;
 });
 const packages = eachOf(/\s+/, /^[a-zA-Z0-9][a-zA-Z0-9+._:~=@*/-]*$/, "names of packages").transform((list) =>
 	list.join(" "),

@@ -590,7 +590,7 @@ describe("Ansible roles", () => {
 		["a=1 b='two words' c=\"it's\" d=", { a: "1", b: "two words", c: "it's", d: "" }],
 		['"a=1 b=2"', { a: "1", b: "2" }],
 		['"a=1" b="2"', { '"a': '1"', b: "2" }],
-		["a={{ x | default('y z') }} b=x=y word", { a: "{{ x | default('y z') }}", b: "x=y" }],
+		["a={{ x | default('y z') }} b=x=y", { a: "{{ x | default('y z') }}", b: "x=y" }],
 		['{"a": [1, 2]}', { a: [1, 2] }],
 		["{a: {b: c}}", "{a: {b: c}}"],
 		[{ a: { b: true } }, { a: { b: true } }],
