@@ -88,7 +88,8 @@ const isProxy = (name: string): boolean => /^(https?|no)_proxy$/.test(name);
 
 function resolve(profile: Profile, settings: NodefileSettings, options: BuildOptions, declared: readonly string[]) {
 	try {
-		return profile.resolve({ settings: settings.others, given: givenTo(profile, options), declared });
+		const { environment = {} } = options;
+		return profile.resolve({ settings: settings.others, given: givenTo(profile, options), environment, declared });
 	} catch (error) {
 		const { at } = settings;
 		const located = error instanceof NodebuildError && error.code === "NODEFILE_INVALID" && at !== undefined;

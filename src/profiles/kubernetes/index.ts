@@ -19,9 +19,9 @@ export const kubernetes: Profile = {
 };
 
 /** @throws NodebuildError NODEFILE_INVALID for the role, USAGE for values that are wrong or do not go together. */
-function resolve({ settings, given, declared }: ProfileInput): ProfileResult {
+function resolve({ settings, given, environment, declared }: ProfileInput): ProfileResult {
 	const role = roleOf(settings);
-	const { values, warnings } = readValues(given);
+	const { values, warnings } = readValues(given, environment);
 	const release = releaseOf(values);
 	const components = componentsOf(values, release);
 	const versions = versionsOf(values, components);

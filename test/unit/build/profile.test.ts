@@ -56,6 +56,12 @@ describe("a Nodefile with a profile", () => {
 		expect(await apply({ variables, buildArgs })).toMatchObject({ KUBERNETES_VERSION: "1.34.1", extra_debs: "four" });
 	});
 
+	test("gives files of variables what they name of the environment", async () => {
+		const variables = [file("extra_debs", "{{env `PACKAGES`}}")];
+		const { options } = setup({ variables, environment: { PACKAGES: "vim" } });
+		expect((await applyProfile(KUBERNETES, options, DECLARED)).buildArgs.extra_debs).toBe("vim");
+	});
+
 	test("warns of variables once in a build, also where only a parent has a profile", async () => {
 		const { options, events } = setup({
 			buildArgs: { KUBERNETES_VERSION: "1.34.1", CNI: "none", CNI_VERSION: "1.2.3" },
