@@ -21,8 +21,8 @@ export interface Profiled {
 	readonly roles?: RoleArguments;
 }
 
-/** An argument has to fit into a process's environment. */
-const MOST_CONTENT = 96 * 1024;
+/** Linux takes no longer text into a process's environment (MAX_ARG_STRLEN), with its name, =, and a zero at the end. */
+const LONGEST_ARG = 128 * 1024;
 
 /**
  * What the plan gets as build arguments: the variables that the Nodefile declares, --build-arg over --var-file over the
@@ -129,7 +129,13 @@ function rolesOf({ args, vars, varsFile }: NonNullable<ProfileResult["roles"]>):
 
 /** One word for each file: its name, a colon, its content in base64. */
 function contentsOf(files: readonly FileVariable[]): Readonly<Record<string, string>> {
-	return Object.fromEntries(files.map((file) => [file.arg, file.paths.map((path) => wordOf(path, file)).join(" ")]));
+	return Object.fromEntries(
+		files.map((file) => {
+			const words = file.paths.map((path) => wordOf(path, file)).join(" ");
+			requireShort(words, file);
+			return [file.arg, words];
+		}),
+	);
 }
 
 function wordOf(path: string, { variable, fault }: FileVariable): string {
@@ -141,10 +147,17 @@ function wordOf(path: string, { variable, fault }: FileVariable): string {
 			message: `${path} (${variable}) cannot be used: ${wrong}`,
 			hint: "correct the file: the machine would only find out when it reads it",
 		});
-	if (content.length <= MOST_CONTENT) return `${basename(path)}:${content.toString("base64")}`;
+	return `${basename(path)}:${content.toString("base64")}`;
+}
+
+function requireShort(words: string, { arg, variable, paths }: FileVariable): void {
+	const most = LONGEST_ARG - Buffer.byteLength(`${arg}=\0`);
+	const length = Buffer.byteLength(words);
+	if (length <= most) return;
 	throw new NodebuildError({
 		code: "USAGE",
-		message: `expected ${path} (${variable}) to have at most ${MOST_CONTENT} bytes, got ${content.length}`,
+		message: `expected the files of ${variable} to have at most ${most} bytes together, in base64 and with their names, got ${length} (${paths.join(" ")})`,
+		hint: "leave out what is not needed of them: they are handed on in one variable of the environment",
 	});
 }
 

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -119,6 +120,24 @@ describe("a Nodefile with a profile", () => {
 			code: "USAGE",
 			message: expect.stringContaining("expected extra_repos to name a file of this host, got /nowhere/x.list"),
 		});
+	});
+
+	test("is refused files that are too large together for one variable of the environment", async () => {
+		const folder = await tempDir();
+		const paths = ["a.list", "b.list"].map((name) => join(folder, name));
+		const apply = () =>
+			applyProfile(KUBERNETES, setup({ variables: [file("extra_repos", paths.join(" "))] }).options, DECLARED);
+		for (const path of paths) await writeFile(path, Buffer.alloc(48 * 1024));
+		await expect(apply()).rejects.toMatchObject({
+			code: "USAGE",
+			message: expect.stringMatching(
+				/expected the files of extra_repos to have at most 131051 bytes together, .* got 131087 \(.*a\.list .*b\.list\)/,
+			),
+		});
+		for (const path of paths) await writeFile(path, Buffer.alloc(47 * 1024));
+		const { buildArgs } = await apply();
+		// What the machine's kernel says of it, this one says as well.
+		expect(spawnSync("true", { env: { extra_repos_content: buildArgs.extra_repos_content ?? "" } }).status).toBe(0);
 	});
 
 	test("is refused a configuration of containerd that is no TOML", async () => {
