@@ -73,7 +73,7 @@ function wordsOf(text: string): Words {
 
 /** The first = that is not escaped divides; escapes are decoded before. Undefined: the word is none. */
 function pairOf(word: string): readonly [name: string, value: string] | undefined {
-	const decoded = unescape(word);
+	const decoded = decodeEscapes(word);
 	const at = /(?<=[^\\])=/.exec(decoded)?.index;
 	return at === undefined ? undefined : [decoded.slice(0, at).trim(), unquote(decoded.slice(at + 1).trim())];
 }
@@ -89,7 +89,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
 };
 
 /** As Python has them, but for \N{name}. */
-function unescape(text: string): string {
+function decodeEscapes(text: string): string {
 	return text.replace(
 		/\\(?:U([\da-fA-F]{8})|u([\da-fA-F]{4})|x([\da-fA-F]{2})|([\\'"abfnrtv]))/g,
 		(whole, eight?: string, four?: string, two?: string, one = "") => {
