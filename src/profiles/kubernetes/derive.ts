@@ -1,7 +1,8 @@
 /** What follows from the variables that were given: versions, packages, images, labels. */
 import { NodebuildError } from "../../errors.ts";
 import { repositoriesOf } from "./repositories.ts";
-import { type Cni, type ImageChoice, ROLE, type Role } from "./roles.ts";
+import type { Cni } from "./cni-images.ts";
+import { type ImageChoice, ROLE, type Role } from "./roles.ts";
 import type { Values } from "./variables.ts";
 import {
 	boundsOf,
@@ -127,21 +128,16 @@ export function additionalOf(values: Values) {
 	};
 }
 
-/** Lists whose switches are off, as they are by default. */
-export function unusedLists(values: Values): readonly string[] {
-	const kinds = ["additional_url_images", "additional_registry_images", "additional_executables"] as const;
-	return kinds.flatMap((kind) => {
-		const off = (["load_additional_components", kind] as const).filter((name) => values[name] !== true);
-		if ((values[`${kind}_list`] ?? "") === "" || off.length === 0) return [];
-		return [`${kind}_list has no effect without ${off.map((name) => `${name}=true`).join(" and ")}`];
-	});
-}
-
 /** What `nodebuild inspect --catalog` shows. @param cni where its images are in the image */
-export function labelsOf(role: Role, release: Release, cni: Cni | undefined): Readonly<Record<string, string>> {
+export function labelsOf(
+	role: Role,
+	{ kubeadm, kubelet }: Components,
+	cni: Cni | undefined,
+): Readonly<Record<string, string>> {
 	return {
 		"io.nodebuild.purpose": ROLE[role].purpose,
-		"io.nodebuild.version.kubernetes": release.version,
+		"io.nodebuild.version.kubernetes": kubeadm.version,
+		...(kubelet.version === kubeadm.version ? {} : { "io.nodebuild.version.kubelet": kubelet.version }),
 		...(cni === undefined ? {} : { [`io.nodebuild.version.${cni.plugin}`]: cni.version }),
 	};
 }

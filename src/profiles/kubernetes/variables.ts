@@ -60,12 +60,15 @@ const isImage = (text: string): boolean => parseImageName(text) !== undefined;
 const images = eachOf(",", isImage, "image references such as registry.example.org/app:1.2").transform((list) =>
 	list.join(","),
 );
-const REPOSITORY = /^[a-z0-9]+(?:[.-][a-z0-9]+)*(?::\d+)?(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*$/;
-const repository = (none: "nothing" | "refused" | "itself") =>
-	matching(REPOSITORY, "a repository such as registry.example.org/app, without a tag", none);
+/** Of one image, to which a tag is added. */
+const isRepository = (text: string): boolean => parseImageName(text)?.name === text;
+/** A registry's host, with a folder in it or not. */
+const isRegistry = (text: string): boolean => isRepository(`${text}/image`);
+const repository = (test: (text: string) => boolean, none: "nothing" | "refused" | "itself") =>
+	matching(test, "a repository such as registry.example.org/app, without a tag", none);
 const proxy = matching(/^(https?|socks5h?):\/\/\S+$/, "an address such as http://proxy.example.org:3128", "nothing");
-const address = (instead: string, none: "nothing" | "refused") =>
-	matching(/^(https?:\/\/|file:\/)\S+$/, "an http:// or https:// address", none).superRefine((value, context) => {
+const address = (instead: string, none: "nothing" | "refused", form = /^(https?:\/\/|file:\/)\S+$/) =>
+	matching(form, "an http:// or https:// address", none).superRefine((value, context) => {
 		const message = loginFault(value, instead);
 		if (message !== undefined) context.addIssue({ code: "custom", message });
 	});
@@ -103,6 +106,18 @@ const keys = eachOf(
 	`http:// or https:// addresses without user and password (${OF_KEY})`,
 ).transform((list) => list.join(" "));
 const path = (none: "nothing" | "refused") => matching(/^\/\S*$/, "an absolute path", none);
+/** finish.sh is in this folder, and removes it at the end. */
+const OURS = "/usr/local/lib/nodebuild";
+const destination = path("refused").superRefine((value, context) => {
+	const folder = value.split("/").reduce(inFolder, "");
+	if (folder === OURS || folder.startsWith(`${OURS}/`))
+		context.addIssue({ code: "custom", message: `expected another folder than ${OURS}, which is gone at the end` });
+});
+/** As POSIX resolves a path, without links. */
+function inFolder(folder: string, part: string): string {
+	if (part === "" || part === ".") return folder;
+	return part === ".." ? folder.replace(/\/[^/]*$/, "") : `${folder}/${part}`;
+}
 /**
  * Lines of base64 are joined; the TOML is written anew, as the script in the machine can read it. It may hold passwords of
  * registries: no message has any of it.
@@ -162,7 +177,7 @@ export const VARIABLES = {
 	kubernetes_series: matching(/^v?\d+\.\d+$/, "a series such as v1.34", "refused"),
 	kubernetes_deb_version: packageVersion,
 	kubernetes_rpm_version: packageVersion,
-	kubernetes_container_registry: repository("refused"),
+	kubernetes_container_registry: repository(isRegistry, "refused"),
 	kubernetes_deb_repo: debRepository,
 	kubernetes_deb_gpg_key: address(OF_KEY, "refused"),
 	kubernetes_rpm_repo: address(ofRepository("/etc/yum.repos.d"), "refused"),
@@ -180,19 +195,20 @@ export const VARIABLES = {
 	additional_registry_images_list: images,
 	additional_executables: flag,
 	additional_executables_list: programs,
-	additional_executables_destination_path: path("refused"),
+	additional_executables_destination_path: destination,
 	KUBERNETES_VERSION: text,
 	KUBELET_VERSION: text,
 	KUBECTL_VERSION: text,
 	CNI: cni,
 	CNI_VERSION: tag("refused"),
-	CCM_REGISTRY: repository("nothing"),
+	CCM_REGISTRY: repository(isRepository, "nothing"),
 	CCM_VERSION: tag("refused"),
-	AUTOSCALER_REGISTRY: repository("itself"),
+	AUTOSCALER_REGISTRY: repository(isRepository, "itself"),
 	AUTOSCALER_VERSION: tag("refused"),
 	METRICS_SERVER_VERSION: tag("itself"),
 	PREPULL: flag,
-	PREPULL_MIRROR: address("these are the secret registry", "nothing"),
+	// containerd asks it, which knows of no files.
+	PREPULL_MIRROR: address("these are the secret registry", "nothing", /^https?:\/\/\S+$/),
 } as const;
 
 export type VariableName = keyof typeof VARIABLES;
