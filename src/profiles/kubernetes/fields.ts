@@ -9,7 +9,8 @@ function unquote(text: string): string {
 
 /** For messages; what JSON has may be long. */
 export function shown(value: unknown): string {
-	const json = withoutLogin(JSON.stringify(value) ?? String(value));
+	// A login that is cut off would not be seen as one; more than this takes long to look through.
+	const json = withoutLogin((JSON.stringify(value) ?? String(value)).slice(0, 4096));
 	return json.length > 80 ? `${json.slice(0, 80)}...` : json;
 }
 

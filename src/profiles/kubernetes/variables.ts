@@ -111,7 +111,10 @@ const OURS = "/usr/local/lib/nodebuild";
 const destination = path("refused").superRefine((value, context) => {
 	const folder = value.split("/").reduce(inFolder, "");
 	if (folder === OURS || folder.startsWith(`${OURS}/`))
-		context.addIssue({ code: "custom", message: `expected another folder than ${OURS}, which is gone at the end` });
+		context.addIssue({
+			code: "custom",
+			message: `expected another folder than ${OURS}, which is gone at the end, got ${value}`,
+		});
 });
 /** As POSIX resolves a path, without links. */
 function inFolder(folder: string, part: string): string {
