@@ -55,6 +55,7 @@ export async function applyProfile(
 	const wanted = Object.entries(values).filter(([name, value]) =>
 		value === "" ? defaulted.has(name) : declared.includes(name) || isProxy(name),
 	);
+	for (const [name, value] of wanted) requireShort(name, value, result.files);
 	return {
 		buildArgs: { ...ownOf(profile, options, declared), ...Object.fromEntries(others), ...Object.fromEntries(wanted) },
 		labels: result.labels,
@@ -129,13 +130,7 @@ function rolesOf({ args, vars, varsFile }: NonNullable<ProfileResult["roles"]>):
 
 /** One word for each file: its name, a colon, its content in base64. */
 function contentsOf(files: readonly FileVariable[]): Readonly<Record<string, string>> {
-	return Object.fromEntries(
-		files.map((file) => {
-			const words = file.paths.map((path) => wordOf(path, file)).join(" ");
-			requireShort(words, file);
-			return [file.arg, words];
-		}),
-	);
+	return Object.fromEntries(files.map((file) => [file.arg, file.paths.map((path) => wordOf(path, file)).join(" ")]));
 }
 
 function wordOf(path: string, { variable, fault }: FileVariable): string {
@@ -150,14 +145,18 @@ function wordOf(path: string, { variable, fault }: FileVariable): string {
 	return `${basename(path)}:${content.toString("base64")}`;
 }
 
-function requireShort(words: string, { arg, variable, paths }: FileVariable): void {
+function requireShort(arg: string, value: string, files: readonly FileVariable[]): void {
 	const most = LONGEST_ARG - Buffer.byteLength(`${arg}=\0`);
-	const length = Buffer.byteLength(words);
+	const length = Buffer.byteLength(value);
 	if (length <= most) return;
+	const file = files.find((each) => each.arg === arg);
 	throw new NodebuildError({
 		code: "USAGE",
-		message: `expected the files of ${variable} to have at most ${most} bytes together, in base64 and with their names, got ${length} (${paths.join(" ")})`,
-		hint: "leave out what is not needed of them: they are handed on in one variable of the environment",
+		message:
+			file === undefined
+				? `expected ${arg} to have at most ${most} bytes, got ${length}`
+				: `expected the files of ${file.variable} to have at most ${most} bytes together, in base64 and with their names, got ${length} (${file.paths.join(" ")})`,
+		hint: "leave out what is not needed: steps are handed each in one variable of the environment",
 	});
 }
 

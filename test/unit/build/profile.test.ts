@@ -140,6 +140,20 @@ describe("a Nodefile with a profile", () => {
 		expect(spawnSync("true", { env: { extra_repos_content: buildArgs.extra_repos_content ?? "" } }).status).toBe(0);
 	});
 
+	test("is refused any value that is too long for one, where an ARG takes it", async () => {
+		const variables = [file("extra_debs", "a ".repeat(70_000))];
+		await expect(applyProfile(KUBERNETES, setup({ variables }).options, DECLARED)).rejects.toMatchObject({
+			code: "USAGE",
+			message: "expected extra_debs to have at most 131060 bytes, got 139999",
+		});
+		const { buildArgs } = await applyProfile(
+			KUBERNETES,
+			setup({ variables }).options,
+			nodefileOf("KUBERNETES_VERSION"),
+		);
+		expect(buildArgs).not.toHaveProperty("extra_debs");
+	});
+
 	test("is refused a configuration of containerd that is no TOML", async () => {
 		const config = join(await tempDir(), "config.toml");
 		const { options } = setup({ variables: [file("containerd_config_file", config)] });
