@@ -21,8 +21,8 @@ export interface Profiled {
 	readonly roles?: RoleArguments;
 }
 
-/** An argument has to fit into a process's environment. */
-const MOST_CONTENT = 96 * 1024;
+/** Linux takes no longer text into a process's environment (MAX_ARG_STRLEN), with its name, =, and a zero at the end. */
+const LONGEST_ARG = 128 * 1024;
 
 /**
  * What the plan gets as build arguments: the variables that the Nodefile declares, --build-arg over --var-file over the
@@ -55,6 +55,7 @@ export async function applyProfile(
 	const wanted = Object.entries(values).filter(([name, value]) =>
 		value === "" ? defaulted.has(name) : declared.includes(name) || isProxy(name),
 	);
+	for (const [name, value] of wanted) requireShort(name, value, result.files);
 	return {
 		buildArgs: { ...ownOf(profile, options, declared), ...Object.fromEntries(others), ...Object.fromEntries(wanted) },
 		labels: result.labels,
@@ -88,7 +89,8 @@ const isProxy = (name: string): boolean => /^(https?|no)_proxy$/.test(name);
 
 function resolve(profile: Profile, settings: NodefileSettings, options: BuildOptions, declared: readonly string[]) {
 	try {
-		return profile.resolve({ settings: settings.others, given: givenTo(profile, options), declared });
+		const { environment = {} } = options;
+		return profile.resolve({ settings: settings.others, given: givenTo(profile, options), environment, declared });
 	} catch (error) {
 		const { at } = settings;
 		const located = error instanceof NodebuildError && error.code === "NODEFILE_INVALID" && at !== undefined;
@@ -140,10 +142,21 @@ function wordOf(path: string, { variable, fault }: FileVariable): string {
 			message: `${path} (${variable}) cannot be used: ${wrong}`,
 			hint: "correct the file: the machine would only find out when it reads it",
 		});
-	if (content.length <= MOST_CONTENT) return `${basename(path)}:${content.toString("base64")}`;
+	return `${basename(path)}:${content.toString("base64")}`;
+}
+
+function requireShort(arg: string, value: string, files: readonly FileVariable[]): void {
+	const most = LONGEST_ARG - Buffer.byteLength(`${arg}=\0`);
+	const length = Buffer.byteLength(value);
+	if (length <= most) return;
+	const file = files.find((each) => each.arg === arg);
 	throw new NodebuildError({
 		code: "USAGE",
-		message: `expected ${path} (${variable}) to have at most ${MOST_CONTENT} bytes, got ${content.length}`,
+		message:
+			file === undefined
+				? `expected ${arg} to have at most ${most} bytes, got ${length}`
+				: `expected the files of ${file.variable} to have at most ${most} bytes together, in base64 and with their names, got ${length} (${file.paths.join(" ")})`,
+		hint: "leave out what is not needed: steps are handed each in one variable of the environment",
 	});
 }
 

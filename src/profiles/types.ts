@@ -16,6 +16,8 @@ export interface ProfileInput {
 	/** The rest of the `# nodebuild=` directive. */
 	readonly settings: Readonly<Record<string, string>>;
 	readonly given: readonly GivenVariable[];
+	/** The build's, for values that name one of its variables. */
+	readonly environment?: Readonly<Record<string, string | undefined>>;
 	/** Names of the Nodefile's ARGs: what none of them takes does not matter to it. */
 	readonly declared: readonly string[];
 }

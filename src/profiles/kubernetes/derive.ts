@@ -1,17 +1,22 @@
 /** What follows from the variables that were given: versions, packages, images, labels. */
 import { NodebuildError } from "../../errors.ts";
 import { repositoriesOf } from "./repositories.ts";
-import { type Cni, type ImageChoice, ROLE, type Role } from "./roles.ts";
+import type { Cni } from "./cni-images.ts";
+import { type ImageChoice, ROLE, type Role } from "./roles.ts";
 import type { Values } from "./variables.ts";
 import {
 	boundsOf,
 	type Components,
+	containerdRelease,
 	defaultVersion,
+	hintFor,
+	newestOf,
 	type Release,
 	readRelease,
 	requireInRange,
 	requirePackage,
 	requireSkew,
+	shownRelease,
 } from "./versions.ts";
 
 /** Where it is, whatever registry kubeadm's images come from. */
@@ -28,24 +33,27 @@ const tagOf = (version: string | undefined): string | undefined => version?.repl
 export function releaseOf(values: Values): Release {
 	const own = given(values.KUBERNETES_VERSION);
 	const theirs = given(values.kubernetes_semver);
-	const release =
-		own === undefined
-			? readRelease(theirs ?? defaultVersion(), "kubernetes_semver")
-			: readRelease(own, "KUBERNETES_VERSION");
+	const release = firstOf(own, theirs);
 	if (own !== undefined && theirs !== undefined && readRelease(theirs, "kubernetes_semver").version !== release.version)
 		throw new NodebuildError({
 			code: "USAGE",
 			message: `expected KUBERNETES_VERSION and kubernetes_semver to be the same, got ${own} and ${theirs}`,
 			hint: "give one of them",
 		});
-	const series = given(values.kubernetes_series);
-	if (series !== undefined && `v${series.replace(/^v/, "")}` !== release.series)
+	const series = given(values.kubernetes_series)?.replace(/^v?/, "v");
+	if (series !== undefined && series !== release.series)
 		throw new NodebuildError({
 			code: "USAGE",
-			message: `expected kubernetes_series to be ${release.series}, the series of ${release.version}, got ${series}`,
-			hint: "leave it out: it follows from the version",
+			message: `expected kubernetes_series to be ${release.series}, the series of ${shownRelease(release)}, got ${series}`,
+			hint: hintFor(release, newestOf(series), "leave it out: it follows from the version"),
 		});
 	return release;
+}
+
+function firstOf(own: string | undefined, theirs: string | undefined): Release {
+	if (own !== undefined) return readRelease(own, "KUBERNETES_VERSION");
+	if (theirs !== undefined) return readRelease(theirs, "kubernetes_semver");
+	return { ...readRelease(defaultVersion(), "KUBERNETES_VERSION"), byDefault: true };
 }
 
 export function componentsOf(values: Values, kubeadm: Release): Components {
@@ -78,7 +86,8 @@ export function versionsOf(values: Values, components: Components): Readonly<Rec
 	requirePackage(deb, "kubernetes_deb_version", release);
 	requirePackage(rpm, "kubernetes_rpm_version", release);
 	const containerd = given(values.containerd_version);
-	if (containerd !== undefined) requireInRange(containerd, release.known.containerd, "containerd_version", release);
+	if (containerd !== undefined)
+		requireInRange(containerdRelease(containerd), release.known.containerd, "containerd_version", release, containerd);
 	const { from, before } = boundsOf(release.known.containerd);
 	return {
 		KUBERNETES_VERSION: release.version,
@@ -119,21 +128,16 @@ export function additionalOf(values: Values) {
 	};
 }
 
-/** Lists whose switches are off, as they are by default. */
-export function unusedLists(values: Values): readonly string[] {
-	const kinds = ["additional_url_images", "additional_registry_images", "additional_executables"] as const;
-	return kinds.flatMap((kind) => {
-		const off = (["load_additional_components", kind] as const).filter((name) => values[name] !== true);
-		if ((values[`${kind}_list`] ?? "") === "" || off.length === 0) return [];
-		return [`${kind}_list has no effect without ${off.map((name) => `${name}=true`).join(" and ")}`];
-	});
-}
-
 /** What `nodebuild inspect --catalog` shows. @param cni where its images are in the image */
-export function labelsOf(role: Role, release: Release, cni: Cni | undefined): Readonly<Record<string, string>> {
+export function labelsOf(
+	role: Role,
+	{ kubeadm, kubelet }: Components,
+	cni: Cni | undefined,
+): Readonly<Record<string, string>> {
 	return {
 		"io.nodebuild.purpose": ROLE[role].purpose,
-		"io.nodebuild.version.kubernetes": release.version,
+		"io.nodebuild.version.kubernetes": kubeadm.version,
+		...(kubelet.version === kubeadm.version ? {} : { "io.nodebuild.version.kubelet": kubelet.version }),
 		...(cni === undefined ? {} : { [`io.nodebuild.version.${cni.plugin}`]: cni.version }),
 	};
 }

@@ -9,11 +9,12 @@ function unquote(text: string): string {
 
 /** For messages; what JSON has may be long. */
 export function shown(value: unknown): string {
-	const json = JSON.stringify(value) ?? String(value);
+	// A login that is cut off would not be seen as one; more than this takes long to look through.
+	const json = withoutLogin((JSON.stringify(value) ?? String(value)).slice(0, 4096));
 	return json.length > 80 ? `${json.slice(0, 80)}...` : json;
 }
 
-export const insteadOf = (expected: string) => ({
+const insteadOf = (expected: string) => ({
 	error: ({ input }: { readonly input?: unknown }) => `expected ${expected}, got ${shown(input)}`,
 });
 
@@ -48,9 +49,20 @@ export function nullable(none: None) {
 	});
 }
 
-/** Messages end in logs. */
-export const withoutLogin = (text: string): string => text.replace(/:\/\/[^\s/?#]*@/g, "://...@");
-const hasLogin = (text: string): boolean => withoutLogin(text) !== text;
+/**
+ * Messages end in logs: what may be a user and a password goes, with a scheme before it or not, to the last @. That of a
+ * digest is none.
+ */
+export const withoutLogin = (text: string): string =>
+	text
+		.replace(/:\/\/(?:[^\s:]*:\S*|[^\s/?#]*)@(?!sha256:)/g, "://...@")
+		.replace(/(^|[\s"'(=,])(?!file:)[^\s:/@"']+:(?!\/\/)\S*@(?!sha256:)/g, "$1...@");
+
+/** What follows a host and its colon is a port; anything else is a password, which may have slashes. */
+export const hasLogin = (text: string): boolean =>
+	/:\/\/[^\s/?#]*@/.test(text) ||
+	/:\/\/(?!\[)[^\s/?#:]*:(?!\d*(?:[/?#\s]|$))\S*@/.test(text) ||
+	/^[^\s:/@]+:(?!\/)\S*@/.test(text);
 
 type Test = RegExp | ((text: string) => boolean);
 const passes = (test: Test, text: string): boolean => (typeof test === "function" ? test(text) : test.test(text));
@@ -71,7 +83,7 @@ export function eachOf(separator: RegExp | string, test: Test, expected: string)
 export function matching(test: Test, expected: string, none: None) {
 	return nullable(none).superRefine((value, context) => {
 		if (value !== "" && value !== "none" && !passes(test, value))
-			context.addIssue({ code: "custom", message: `expected ${expected}, got ${shown(withoutLogin(value))}` });
+			context.addIssue({ code: "custom", message: `expected ${expected}, got ${shown(value)}` });
 	});
 }
 

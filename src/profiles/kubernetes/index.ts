@@ -2,14 +2,14 @@
 import { NodebuildError } from "../../errors.ts";
 import { nearest } from "../../nodefile/suggest.ts";
 import type { Profile, ProfileInput, ProfileResult } from "../types.ts";
-import { additionalOf, choiceOf, cniOf, componentsOf, labelsOf, releaseOf, unusedLists, versionsOf } from "./derive.ts";
+import { additionalOf, choiceOf, cniOf, componentsOf, labelsOf, releaseOf, versionsOf } from "./derive.ts";
 import { readExtraVars } from "./extra-vars.ts";
-import { goneRepositories, requireRepository, unusedRepositories } from "./repositories.ts";
+import { requireRepository } from "./repositories.ts";
 import { CONTROL_PLANE_IMAGES, imagesOf, ROLE, ROLES, type Role } from "./roles.ts";
 import { tomlFault } from "./toml.ts";
+import { unusual } from "./unusual.ts";
 import { readValues } from "./values.ts";
 import { type Values, VARIABLE_NAMES } from "./variables.ts";
-import { type Components, newerThanKnown } from "./versions.ts";
 
 export const kubernetes: Profile = {
 	variables: VARIABLE_NAMES,
@@ -19,9 +19,9 @@ export const kubernetes: Profile = {
 };
 
 /** @throws NodebuildError NODEFILE_INVALID for the role, USAGE for values that are wrong or do not go together. */
-function resolve({ settings, given, declared }: ProfileInput): ProfileResult {
+function resolve({ settings, given, environment, declared }: ProfileInput): ProfileResult {
 	const role = roleOf(settings);
-	const { values, warnings } = readValues(given);
+	const { values, warnings } = readValues(given, environment);
 	const release = releaseOf(values);
 	const components = componentsOf(values, release);
 	const versions = versionsOf(values, components);
@@ -57,7 +57,7 @@ function resolve({ settings, given, declared }: ProfileInput): ProfileResult {
 			},
 		],
 		...(role === undefined ? {} : { diskSize: ROLE[role].diskSize }),
-		labels: role === undefined ? {} : labelsOf(role, release, values.PREPULL === false ? undefined : cni),
+		labels: role === undefined ? {} : labelsOf(role, components, values.PREPULL === false ? undefined : cni),
 		warnings: [...warnings, ...unusual(values, components, role)],
 	};
 }
@@ -102,43 +102,3 @@ function textsOf(values: Values): Readonly<Record<string, string>> {
 }
 
 const pathsOf = (path: string | undefined): readonly string[] => (path === undefined || path === "" ? [] : [path]);
-
-function newerReleases({ kubeadm, kubelet, kubectl }: Components): readonly string[] {
-	const named = [
-		["Kubernetes", kubeadm],
-		["the kubelet", kubelet],
-		["kubectl", kubectl],
-	] as const;
-	return named.flatMap(([name, release]) => {
-		const told = name !== "Kubernetes" && release.version === kubeadm.version;
-		if (told || !newerThanKnown(release)) return [];
-		const { series, patch } = release.known;
-		return [
-			`${name} ${release.version} is newer than ${series}.${patch}, the newest of its series that this version of nodebuild knows`,
-		];
-	});
-}
-
-function unusual(values: Values, components: Components, role: Role | undefined): readonly string[] {
-	return [
-		...newerReleases(components),
-		...goneRepositories(values),
-		...unusedRepositories(values),
-		...unusedLists(values),
-		...(role !== undefined && role !== "worker" && values.CCM_VERSION && !values.CCM_REGISTRY
-			? ["CCM_VERSION is of no image: CCM_REGISTRY has to name the cloud controller manager's repository"]
-			: []),
-		...(values.CNI === "none" && values.CNI_VERSION ? ["CNI_VERSION is of no image: CNI is none"] : []),
-		...(values.disable_public_repos === true && (values.extra_repos ?? []).length === 0
-			? ["disable_public_repos leaves the machine no repository: name some with extra_repos"]
-			: []),
-		...(values.containerd_config_file !== undefined &&
-		values.containerd_config_file !== "" &&
-		values.containerd_additional_settings !== undefined &&
-		values.containerd_additional_settings !== ""
-			? [
-					"containerd_config_file replaces nodebuild's configuration, containerd_additional_settings is not used with it",
-				]
-			: []),
-	];
-}

@@ -1,6 +1,7 @@
 /**
  * Variables that say the same thing. The version is told by KUBERNETES_VERSION or kubernetes_semver, and image-builder's
- * files have its series and packages beside it. Whoever gives another version over such a file means all of it.
+ * files have its series, packages and upstream's repositories beside it. Whoever gives another version over such a file
+ * means all of it.
  */
 import type { GivenVariable } from "../types.ts";
 
@@ -8,6 +9,14 @@ type Given = ReadonlyMap<string, GivenVariable>;
 
 const LEADERS = ["KUBERNETES_VERSION", "kubernetes_semver"] as const;
 const PACKAGES = ["kubernetes_deb_version", "kubernetes_rpm_version"] as const;
+const REPOSITORIES = [
+	"kubernetes_deb_repo",
+	"kubernetes_deb_gpg_key",
+	"kubernetes_rpm_repo",
+	"kubernetes_rpm_gpg_key",
+] as const;
+/** What does not name a series is somebody's own, or holds for all. */
+const OF_SERIES = /^(?:deb)?https:\/\/pkgs\.k8s\.io\/core:\/\w+:\/v(\d+\.\d+)\//;
 
 /**
  * The last value of each variable, without what the version that counts overrules: it comes from elsewhere with less
@@ -36,6 +45,10 @@ export function lastOf(
 	if (overruled("kubernetes_series") && plain("kubernetes_series") !== series)
 		replace("kubernetes_series", `v${series}`);
 	for (const name of PACKAGES) if (overruled(name) && !isPackageOf(plain(name), version)) last.delete(name);
+	for (const name of REPOSITORIES) {
+		const of = OF_SERIES.exec(text(name))?.[1];
+		if (overruled(name) && of !== undefined && of !== series) last.delete(name);
+	}
 	return last;
 }
 

@@ -1,7 +1,7 @@
 /** Where the packages come from: upstream's repositories, each of one series, or the user's own. */
 import { NodebuildError } from "../../errors.ts";
 import type { Values } from "./variables.ts";
-import type { Components, Release } from "./versions.ts";
+import { type Components, hintFor, newestOf, type Release, shownRelease } from "./versions.ts";
 
 /** Where upstream has its packages; series before 1.24 are not there. */
 const UPSTREAM = "https://pkgs.k8s.io/core:/stable:";
@@ -62,13 +62,14 @@ function requireOwnName({ extra_repos = [] }: Values, taken: string, by: string)
 	});
 }
 
-function requireSeries(address: string, name: string, { series, version }: Release): void {
+function requireSeries(address: string, name: string, release: Release): void {
+	const { series } = release;
 	const [, got] = /^https:\/\/pkgs\.k8s\.io\/core:\/\w+:\/(v\d+\.\d+)\//.exec(address) ?? [];
 	if (got === undefined || got === series) return;
 	throw new NodebuildError({
 		code: "USAGE",
-		message: `expected ${name} to be of the series ${series}, which ${version} is of, got ${address}`,
-		hint: "leave it out: it follows from the version",
+		message: `expected ${name} to be of the series ${series}, which ${shownRelease(release)} is of, got ${address}`,
+		hint: hintFor(release, newestOf(got), "leave it out: it follows from the version"),
 	});
 }
 

@@ -1,5 +1,5 @@
 /** What a machine of each role is for, what it needs, and which images lie in it. */
-import type { CniPlugin } from "./versions.ts";
+import { type Cni, cniImages } from "./cni-images.ts";
 
 export const ROLES = ["worker", "control-plane", "combined"] as const;
 export type Role = (typeof ROLES)[number];
@@ -11,11 +11,6 @@ export const ROLE: Readonly<Record<Role, { readonly diskSize: number; readonly p
 	"control-plane": { diskSize: 20 * GIB, purpose: "Kubernetes Control Plane" },
 	combined: { diskSize: 40 * GIB, purpose: "Kubernetes Control Plane and Worker" },
 };
-
-export interface Cni {
-	readonly plugin: CniPlugin;
-	readonly version: string;
-}
 
 /** Undefined or empty: no such image is pulled. */
 export interface ImageChoice {
@@ -40,15 +35,4 @@ export function imagesOf(role: Role, choice: ImageChoice): readonly string[] {
 		...(work && choice.autoscaler !== "" ? [choice.autoscaler] : []),
 		...choice.additional,
 	];
-}
-
-function cniImages({ plugin, version }: Cni): readonly string[] {
-	switch (plugin) {
-		case "cilium":
-			return [`quay.io/cilium/cilium:v${version}`, `quay.io/cilium/operator-generic:v${version}`];
-		case "calico":
-			return ["cni", "node", "kube-controllers"].map((name) => `quay.io/calico/${name}:v${version}`);
-		case "flannel":
-			return [`ghcr.io/flannel-io/flannel:v${version}`, "ghcr.io/flannel-io/flannel-cni-plugin:v1.8.0-flannel1"];
-	}
 }

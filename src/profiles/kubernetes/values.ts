@@ -4,6 +4,7 @@ import { nearest } from "../../nodefile/suggest.ts";
 import type { GivenVariable } from "../types.ts";
 import { withoutLogin } from "./fields.ts";
 import { lastOf } from "./precedence.ts";
+import { type Environment, expand, templateFault } from "./templates.ts";
 import { isVariable, type Values, VARIABLE_NAMES, variablesSchema } from "./variables.ts";
 
 export interface Read {
@@ -11,67 +12,64 @@ export interface Read {
 	readonly warnings: readonly string[];
 }
 
-/** Later ones win. @throws NodebuildError USAGE with every value that is of another type than it has to be. */
-export function readValues(given: readonly GivenVariable[]): Read {
-	const last = lastOf(given, (value, all) => expand(value, { all }));
+/**
+ * Later ones win. @param environment the build's, which templates may ask
+ * @throws NodebuildError USAGE with every value that is of another type than it has to be.
+ */
+export function readValues(given: readonly GivenVariable[], environment: Environment = {}): Read {
+	const last = lastOf(given, (value, all) => expand(value, { all, environment }));
 	const known = [...last.values()].filter(({ name }) => isVariable(name));
 	const lost = new Set<string>();
 	const raw = Object.fromEntries(
-		known.map((variable) => [variable.name, expand(variable.value, { all: last, lost, within: variable })]),
+		known.map((variable) => [
+			variable.name,
+			expand(variable.value, { all: last, environment, lost, within: variable }),
+		]),
 	);
+	const place = (name: string): string => `${name} (${last.get(name)?.from})`;
+	const open = Object.entries(raw).flatMap(([name, value]) => {
+		const fault = templateFault(name, value);
+		return fault === undefined ? [] : [`${place(name)}: ${fault}`];
+	});
+	if (open.length > 0) throw refusal(open);
 	const result = variablesSchema.safeParse(raw);
-	if (!result.success) {
-		const details = result.error.issues.map(({ path, message }) => {
-			const name = String(path[0]);
-			return `${name} (${last.get(name)?.from}): ${message}`;
-		});
-		throw new NodebuildError({
-			code: "USAGE",
-			message:
-				details.length === 1
-					? `a variable has a value that it cannot have: ${details[0]}`
-					: "variables have values that they cannot have",
-			...(details.length === 1 ? {} : { details }),
-			hint: "docs/kubernetes.md lists the variables with their types",
-		});
-	}
-	return { values: result.data, warnings: [...lost, ...misspelt([...last.values()]), ...withoutEffect(last)] };
+	if (!result.success)
+		throw refusal(result.error.issues.map(({ path, message }) => `${place(String(path[0]))}: ${message}`));
+	return {
+		values: result.data,
+		warnings: [...lost, ...misspelt([...last.values()]), ...withoutEffect(last, environment)],
+	};
 }
 
-interface Expansion {
-	readonly all: ReadonlyMap<string, GivenVariable>;
-	/** Where warnings of variables that nobody gives are put. */
-	readonly lost?: Set<string>;
-	/** The variable that refers to others. */
-	readonly within?: GivenVariable;
-	readonly depth?: number;
-}
-
-/** image-builder's files refer to one another's variables: {{ user `kubernetes_series` }}. */
-function expand(value: unknown, { all, lost, within, depth = 0 }: Expansion): unknown {
-	if (typeof value !== "string" || depth > 8) return value;
-	return value.replace(/\{\{\s*user\s*[`"']([\w-]+)[`"']\s*\}\}/g, (_whole, name: string) => {
-		const other = all.get(name);
-		if (other === undefined && within !== undefined)
-			lost?.add(
-				`${within.from} refers in ${within.name} to the variable ${name}, which nobody gives: it is taken as empty`,
-			);
-		return String(
-			expand(other?.value ?? "", { all, depth: depth + 1, ...(lost && other ? { lost, within: other } : {}) }) ?? "",
-		);
+function refusal(details: readonly string[]): NodebuildError {
+	return new NodebuildError({
+		code: "USAGE",
+		message:
+			details.length === 1
+				? `a variable has a value that it cannot have: ${details[0]}`
+				: "variables have values that they cannot have",
+		...(details.length === 1 ? {} : { details }),
+		hint: "docs/kubernetes.md lists the variables with their types",
 	});
 }
 
-/** An ARG of the Nodefile may have any name, but hardly one of ours in other letters. */
+/** Names of one of ours in other letters, which is then spelt as it is. */
 function otherwiseSpelt(name: string): string | undefined {
 	return VARIABLE_NAMES.find((known) => known.toLowerCase() === name.toLowerCase());
 }
 
-/** A file has many variables that are not for us; one that is nearly ours is probably meant to be. */
+/** A proxy is one in capitals as well, as docker has it. */
+const isProxy = (name: string, from: string): boolean => from === "--build-arg" && /^(https?|no)_proxy$/i.test(name);
+
+/**
+ * A file has many variables that are not for us; one that is nearly ours is probably meant to be. An ARG of the Nodefile
+ * may have any name, but hardly one of ours in other letters.
+ */
 function misspelt(given: readonly GivenVariable[]): readonly string[] {
 	return given.flatMap(({ name, from }) => {
-		if (isVariable(name)) return [];
-		const similar = from.startsWith("the file") ? nearest(name, VARIABLE_NAMES) : otherwiseSpelt(name);
+		if (isVariable(name) || isProxy(name, from)) return [];
+		const near = from.startsWith("the file") ? nearest(name, VARIABLE_NAMES) : undefined;
+		const similar = otherwiseSpelt(near ?? name);
 		return similar === undefined ? [] : [`${from} has the unknown variable ${name} (did you mean ${similar}?)`];
 	});
 }
@@ -113,11 +111,11 @@ const WITHOUT_EFFECT: Readonly<Record<string, Effectless>> = {
 	},
 };
 
-function withoutEffect(given: ReadonlyMap<string, GivenVariable>): readonly string[] {
+function withoutEffect(given: ReadonlyMap<string, GivenVariable>, environment: Environment): readonly string[] {
 	return Object.entries(WITHOUT_EFFECT).flatMap(([name, { usual, beside = [], why }]) => {
 		const variable = given.get(name);
 		if (variable === undefined || beside.some((other) => given.get(other)?.from === variable.from)) return [];
-		const value = String(expand(variable.value, { all: given }) ?? "").replace(/^[\s"']+|[\s"']+$/g, "");
+		const value = String(expand(variable.value, { all: given, environment }) ?? "").replace(/^[\s"']+|[\s"']+$/g, "");
 		return usual.test(value) ? [] : [`${name}=${withoutLogin(value)} of ${variable.from} has no effect: ${why}`];
 	});
 }

@@ -3,7 +3,8 @@
  * our own. Values come as text from the command line and the environment, and as anything from JSON files.
  */
 import { z } from "zod";
-import { eachOf, flag, insteadOf, loginFault, matching, nullable, shown, text } from "./fields.ts";
+import { extraVarsFault } from "./extra-vars.ts";
+import { eachOf, flag, hasLogin, loginFault, matching, nullable, shown, text, withoutLogin } from "./fields.ts";
 import { parseImageName } from "../../nodefile/image-name.ts";
 import { nearest } from "../../nodefile/suggest.ts";
 import { bytesOf, plainToml, tomlFault } from "./toml.ts";
@@ -12,15 +13,18 @@ import { CNI_PLUGINS } from "./versions.ts";
 const roles = eachOf(/\s+/, /^(\/\S*|\w[\w.-]*)$/, "names or absolute paths of Ansible roles").transform((list) =>
 	list.join(" "),
 );
-/** Quotes around all of it are dropped, those around a value are not. */
-const anyVars = z.union(
-	[z.record(z.string(), z.unknown()), z.string(), z.null()],
-	insteadOf("a text or an object of variables"),
-);
-const extraVars = anyVars.transform((value) => {
+/** Quotes around all of it are dropped, those around a value are not. It may hold passwords: no message has any of it. */
+const anyVars = z.union([z.record(z.string(), z.unknown()), z.string(), z.null()], {
+	error: ({ input }) =>
+		`expected a text or an object of variables, got ${Array.isArray(input) ? "a list" : `a ${typeof input}`}`,
+});
+const extraVars = anyVars.transform((value, context) => {
 	if (typeof value === "object") return value === null ? "" : JSON.stringify(value);
 	const [, quote = "", inner] = /^\s*(["'])(.*)\1\s*$/s.exec(value) ?? [];
-	return (inner === undefined || inner.includes(quote) ? value : inner).trim();
+	const vars = (inner === undefined || inner.includes(quote) ? value : inner).trim();
+	const message = extraVarsFault(vars);
+	if (message !== undefined) context.addIssue({ code: "custom", message });
+	return vars;
 });
 const packages = eachOf(/\s+/, /^[a-zA-Z0-9][a-zA-Z0-9+._:~=@*/-]*$/, "names of packages").transform((list) =>
 	list.join(" "),
@@ -33,13 +37,14 @@ const paths = eachOf(/\s+/, /^\/\S+$/, "absolute paths").transform((list, contex
 		context.addIssue({ code: "custom", message: `expected files of different names, got ${twice.join(" and ")}` });
 	return list;
 });
-const ADDRESS = /^https?:\/\/(?![^/?#]*@)\S+$/;
+/** None with a password. */
+const plain = (address: RegExp) => (text: string) => address.test(text) && !hasLogin(text);
 const withoutPassword = "http:// or https:// addresses without user and password (these are the secret download)";
-const archives = eachOf(",", ADDRESS, withoutPassword).transform((list) => list.join(","));
+const archives = eachOf(",", plain(/^https?:\/\/\S+$/), withoutPassword).transform((list) => list.join(","));
 /** With a file's name before any query. */
 const programs = eachOf(
 	",",
-	/^https?:\/\/(?![^/?#]*@)[^\s/?#]+\/(?:[^\s?#]*\/)?[\w+~][\w.+~-]*(?:[?#]\S*)?$/,
+	plain(/^https?:\/\/[^\s/?#]+\/(?:[^\s?#]*\/)?[\w+~][\w.+~-]*(?:[?#]\S*)?$/),
 	`${withoutPassword} that end in a file's name before any query`,
 ).transform((list, context) => {
 	const names = list.map(programName);
@@ -55,12 +60,15 @@ const isImage = (text: string): boolean => parseImageName(text) !== undefined;
 const images = eachOf(",", isImage, "image references such as registry.example.org/app:1.2").transform((list) =>
 	list.join(","),
 );
-const REPOSITORY = /^[a-z0-9]+(?:[.-][a-z0-9]+)*(?::\d+)?(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*$/;
-const repository = (none: "nothing" | "refused" | "itself") =>
-	matching(REPOSITORY, "a repository such as registry.example.org/app, without a tag", none);
+/** Of one image, to which a tag is added. */
+const isRepository = (text: string): boolean => parseImageName(text)?.name === text;
+/** A registry's host, with a folder in it or not. */
+const isRegistry = (text: string): boolean => isRepository(`${text}/image`);
+const repository = (test: (text: string) => boolean, none: "nothing" | "refused" | "itself") =>
+	matching(test, "a repository such as registry.example.org/app, without a tag", none);
 const proxy = matching(/^(https?|socks5h?):\/\/\S+$/, "an address such as http://proxy.example.org:3128", "nothing");
-const address = (instead: string, none: "nothing" | "refused") =>
-	matching(/^(https?:\/\/|file:\/)\S+$/, "an http:// or https:// address", none).superRefine((value, context) => {
+const address = (instead: string, none: "nothing" | "refused", form = /^(https?:\/\/|file:\/)\S+$/) =>
+	matching(form, "an http:// or https:// address", none).superRefine((value, context) => {
 		const message = loginFault(value, instead);
 		if (message !== undefined) context.addIssue({ code: "custom", message });
 	});
@@ -85,18 +93,38 @@ const debRepository = nullable("refused").transform((value, context) => {
 	}
 	context.addIssue({
 		code: "custom",
-		message: login ?? `expected an address, or an address, a suite and components, without options, got "${value}"`,
+		message:
+			login ??
+			`expected an address, or an address, a suite and components, without options, got "${withoutLogin(value)}"`,
 	});
 	return z.NEVER;
 });
 /** Several, for each generation of keys. */
 const keys = eachOf(
 	/[\s,]+/,
-	/^(https?:\/\/(?![^/?#]*@)|file:\/)\S+$/,
+	plain(/^(https?:\/\/|file:\/)\S+$/),
 	`http:// or https:// addresses without user and password (${OF_KEY})`,
 ).transform((list) => list.join(" "));
 const path = (none: "nothing" | "refused") => matching(/^\/\S*$/, "an absolute path", none);
-/** Lines of base64 are joined; the TOML is written anew, as the script in the machine can read it. */
+/** finish.sh is in this folder, and removes it at the end. */
+const OURS = "/usr/local/lib/nodebuild";
+const destination = path("refused").superRefine((value, context) => {
+	const folder = value.split("/").reduce(inFolder, "");
+	if (folder === OURS || folder.startsWith(`${OURS}/`))
+		context.addIssue({
+			code: "custom",
+			message: `expected another folder than ${OURS}, which is gone at the end, got ${value}`,
+		});
+});
+/** As POSIX resolves a path, without links. */
+function inFolder(folder: string, part: string): string {
+	if (part === "" || part === ".") return folder;
+	return part === ".." ? folder.replace(/\/[^/]*$/, "") : `${folder}/${part}`;
+}
+/**
+ * Lines of base64 are joined; the TOML is written anew, as the script in the machine can read it. It may hold passwords of
+ * registries: no message has any of it.
+ */
 const settings = nullable("nothing").transform((value, context) => {
 	const joined = value.replace(/\s+/g, "");
 	const bytes = bytesOf(joined);
@@ -104,9 +132,19 @@ const settings = nullable("nothing").transform((value, context) => {
 	if (bytes !== undefined && fault === undefined) return Buffer.from(plainToml(bytes)).toString("base64");
 	const message =
 		bytes === undefined
-			? `expected base64 of TOML, got no base64: ${shown(value)}`
+			? `expected base64 of TOML, got ${value.length} characters that are no base64`
 			: `expected TOML in base64: ${fault}`;
 	context.addIssue({ code: "custom", message });
+	return z.NEVER;
+});
+/** What the package managers and the scripts read as one version, or a pattern of some. */
+const packageVersion = text.transform((value, context) => {
+	const version = value.replace(/^v(?=\d)/, "");
+	if (/^([\w.+~*?:-]*[\w.+~*?:])?$/.test(version)) return version;
+	context.addIssue({
+		code: "custom",
+		message: `expected a package's version such as 1.34.2-1.1 or 1.34.2-*, got ${shown(value)}`,
+	});
 	return z.NEVER;
 });
 const tag = (none: "refused" | "itself") => matching(/^[\w][\w.-]*$/, "a version", none);
@@ -140,15 +178,15 @@ export const VARIABLES = {
 	no_proxy: text,
 	kubernetes_semver: text,
 	kubernetes_series: matching(/^v?\d+\.\d+$/, "a series such as v1.34", "refused"),
-	kubernetes_deb_version: text,
-	kubernetes_rpm_version: text,
-	kubernetes_container_registry: repository("refused"),
+	kubernetes_deb_version: packageVersion,
+	kubernetes_rpm_version: packageVersion,
+	kubernetes_container_registry: repository(isRegistry, "refused"),
 	kubernetes_deb_repo: debRepository,
 	kubernetes_deb_gpg_key: address(OF_KEY, "refused"),
 	kubernetes_rpm_repo: address(ofRepository("/etc/yum.repos.d"), "refused"),
 	kubernetes_rpm_gpg_key: keys,
 	kubernetes_enable_kubelet: flag,
-	containerd_version: tag("refused"),
+	containerd_version: matching(/^\w[\w.+~-]*$/, "a version", "refused"),
 	pause_image: matching(isImage, "an image reference", "refused"),
 	pip_conf_file: path("nothing"),
 	containerd_additional_settings: settings,
@@ -160,19 +198,20 @@ export const VARIABLES = {
 	additional_registry_images_list: images,
 	additional_executables: flag,
 	additional_executables_list: programs,
-	additional_executables_destination_path: path("refused"),
+	additional_executables_destination_path: destination,
 	KUBERNETES_VERSION: text,
 	KUBELET_VERSION: text,
 	KUBECTL_VERSION: text,
 	CNI: cni,
 	CNI_VERSION: tag("refused"),
-	CCM_REGISTRY: repository("nothing"),
+	CCM_REGISTRY: repository(isRepository, "nothing"),
 	CCM_VERSION: tag("refused"),
-	AUTOSCALER_REGISTRY: repository("itself"),
+	AUTOSCALER_REGISTRY: repository(isRepository, "itself"),
 	AUTOSCALER_VERSION: tag("refused"),
 	METRICS_SERVER_VERSION: tag("itself"),
 	PREPULL: flag,
-	PREPULL_MIRROR: address("these are the secret registry", "nothing"),
+	// containerd asks it, which knows of no files.
+	PREPULL_MIRROR: address("these are the secret registry", "nothing", /^https?:\/\/\S+$/),
 } as const;
 
 export type VariableName = keyof typeof VARIABLES;

@@ -14,12 +14,28 @@ export interface Release {
 	/** "v1.34" */
 	readonly series: string;
 	readonly known: Series;
+	/** Nobody has given a version. */
+	readonly byDefault?: true;
 }
+
+/** For messages: nobody is told of a version that he has not given as if he had. */
+export const shownRelease = ({ version, byDefault }: Release): string =>
+	byDefault === true ? `${version} (the default: no KUBERNETES_VERSION is given)` : version;
+
+/** @param otherwise where a version was given */
+export const hintFor = ({ byDefault }: Release, meant: string, otherwise: string): string =>
+	byDefault === true ? `give KUBERNETES_VERSION too, such as ${meant}` : otherwise;
 
 /** The default: the newest patch of the series two before the newest one, as platforms run it. */
 export function defaultVersion(): string {
 	const row = SERIES[2] ?? SERIES[0];
 	return `${row?.series}.${row?.patch}`;
+}
+
+/** "1.34.2" of "v1.34": the newest that the table has; the series itself, where it has none. */
+export function newestOf(series: string): string {
+	const row = SERIES.find((each) => `v${each.series}` === series);
+	return row === undefined ? series : `${row.series}.${row.patch}`;
 }
 
 function fault(message: string, hint: string): NodebuildError {
@@ -102,19 +118,29 @@ export function packageRelease(text: string): string | undefined {
 export function requirePackage(text: string, name: string, release: Release): void {
 	if (packageRelease(text) === release.version) return;
 	throw fault(
-		`expected ${name} to be of Kubernetes ${release.version}, got "${text}"`,
-		`leave it out, or write it as ${release.version}-1.1 or ${release.version}-*`,
+		`expected ${name} to be of Kubernetes ${shownRelease(release)}, got "${text}"`,
+		hintFor(
+			release,
+			packageRelease(text) ?? release.version,
+			`leave it out, or write it as ${release.version}-1.1 or ${release.version}-*`,
+		),
 	);
 }
 
-/** @throws NodebuildError USAGE with the range. */
-export function requireInRange(version: string, range: string, what: string, release: Release): void {
+/** The version that a package of containerd is of, in semver: "1.7.27" of "1.7.27-1~debian.12~bookworm". */
+export function containerdRelease(text: string): string {
+	const [, version, stage = ""] = /^v?(\d+\.\d+\.\d+)(?:[-~]((?:alpha|beta|rc)[.\d]*))?(?:[-~+].*)?$/.exec(text) ?? [];
+	return version === undefined ? text : `${version}${stage === "" ? "" : `-${stage}`}`;
+}
+
+/** @param shown what was given. @throws NodebuildError USAGE with the range. */
+export function requireInRange(version: string, range: string, what: string, release: Release, shown = version): void {
 	const parsed = parse(version.replace(/^v/, ""));
 	// What comes before the first version beyond is beyond as well: 3.0.0-rc.0.
 	const strict = range.replace(/<(\d+\.\d+\.\d+)$/, "<$1-0");
 	if (parsed !== null && satisfies(parsed, strict, { includePrerelease: true })) return;
 	throw fault(
-		`expected ${what} to be one that works with Kubernetes ${release.version} (${range}), got "${version}"`,
+		`expected ${what} to be one that works with Kubernetes ${shownRelease(release)} (${range}), got "${shown}"`,
 		"choose one of that range, or another KUBERNETES_VERSION",
 	);
 }
@@ -144,17 +170,21 @@ export function requireSkew({ kubeadm, kubelet, kubectl }: Components): void {
 	const oldest = control.minor >= 28 ? 3 : 2;
 	if (node.compare(control) > 0 && node.minor !== control.minor)
 		throw fault(
-			`expected the kubelet not to be newer than the control plane ${control.version}, got ${node.version}`,
-			"the kubelet may be older than kube-apiserver, never newer",
+			`expected the kubelet not to be newer than the control plane ${shownRelease(kubeadm)}, got ${node.version}`,
+			hintFor(kubeadm, node.version, "the kubelet may be older than kube-apiserver, never newer"),
 		);
 	if (node.major !== control.major || control.minor - node.minor > oldest)
 		throw fault(
-			`expected the kubelet to be at most ${oldest} minor versions older than ${control.version}, got ${node.version}`,
-			`take ${control.major}.${control.minor - oldest} or newer`,
+			`expected the kubelet to be at most ${oldest} minor versions older than ${shownRelease(kubeadm)}, got ${node.version}`,
+			hintFor(kubeadm, node.version, `take ${control.major}.${control.minor - oldest} or newer`),
 		);
 	if (client.major !== control.major || Math.abs(client.minor - control.minor) > 1)
 		throw fault(
-			`expected kubectl to be within one minor version of ${control.version}, got ${client.version}`,
-			`take a version from ${control.major}.${control.minor - 1} to ${control.major}.${control.minor + 1}`,
+			`expected kubectl to be within one minor version of ${shownRelease(kubeadm)}, got ${client.version}`,
+			hintFor(
+				kubeadm,
+				client.version,
+				`take a version from ${control.major}.${control.minor - 1} to ${control.major}.${control.minor + 1}`,
+			),
 		);
 }

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -54,6 +55,12 @@ describe("a Nodefile with a profile", () => {
 		expect(await apply({ variables })).toMatchObject({ KUBERNETES_VERSION: "1.31.0", extra_debs: "three" });
 		const buildArgs = { extra_debs: "four", KUBERNETES_VERSION: "v1.34.1" };
 		expect(await apply({ variables, buildArgs })).toMatchObject({ KUBERNETES_VERSION: "1.34.1", extra_debs: "four" });
+	});
+
+	test("gives files of variables what they name of the environment", async () => {
+		const variables = [file("extra_debs", "{{env `PACKAGES`}}")];
+		const { options } = setup({ variables, environment: { PACKAGES: "vim" } });
+		expect((await applyProfile(KUBERNETES, options, DECLARED)).buildArgs.extra_debs).toBe("vim");
 	});
 
 	test("warns of variables once in a build, also where only a parent has a profile", async () => {
@@ -113,6 +120,38 @@ describe("a Nodefile with a profile", () => {
 			code: "USAGE",
 			message: expect.stringContaining("expected extra_repos to name a file of this host, got /nowhere/x.list"),
 		});
+	});
+
+	test("is refused files that are too large together for one variable of the environment", async () => {
+		const folder = await tempDir();
+		const paths = ["a.list", "b.list"].map((name) => join(folder, name));
+		const apply = () =>
+			applyProfile(KUBERNETES, setup({ variables: [file("extra_repos", paths.join(" "))] }).options, DECLARED);
+		for (const path of paths) await writeFile(path, Buffer.alloc(48 * 1024));
+		await expect(apply()).rejects.toMatchObject({
+			code: "USAGE",
+			message: expect.stringMatching(
+				/expected the files of extra_repos to have at most 131051 bytes together, .* got 131087 \(.*a\.list .*b\.list\)/,
+			),
+		});
+		for (const path of paths) await writeFile(path, Buffer.alloc(47 * 1024));
+		const { buildArgs } = await apply();
+		// What the machine's kernel says of it, this one says as well.
+		expect(spawnSync("true", { env: { extra_repos_content: buildArgs.extra_repos_content ?? "" } }).status).toBe(0);
+	});
+
+	test("is refused any value that is too long for one, where an ARG takes it", async () => {
+		const variables = [file("extra_debs", "a ".repeat(70_000))];
+		await expect(applyProfile(KUBERNETES, setup({ variables }).options, DECLARED)).rejects.toMatchObject({
+			code: "USAGE",
+			message: "expected extra_debs to have at most 131060 bytes, got 139999",
+		});
+		const { buildArgs } = await applyProfile(
+			KUBERNETES,
+			setup({ variables }).options,
+			nodefileOf("KUBERNETES_VERSION"),
+		);
+		expect(buildArgs).not.toHaveProperty("extra_debs");
 	});
 
 	test("is refused a configuration of containerd that is no TOML", async () => {

@@ -181,11 +181,11 @@ describe("files of image-builder are read as they are", () => {
 	test("a variable that they refer to and nobody gives is empty, and warned of once", () => {
 		const own = {
 			a: "{{ user `lost` }}",
-			pause_image: "a.org/pause{{user `a`}}{{user `lost`}}:3.9",
+			pause_image: "a.org/pause{{user `a`}}{{user `lost`}}:3.10",
 			extra_debs: "{{user `other`}}",
 		};
 		const { buildArgs, warnings } = resolve(["the file own.json", own]);
-		expect(buildArgs.pause_image).toBe("a.org/pause:3.9");
+		expect(buildArgs.pause_image).toBe("a.org/pause:3.10");
 		expect(warnings).toEqual([
 			"the file own.json refers in a to the variable lost, which nobody gives: it is taken as empty",
 			"the file own.json refers in pause_image to the variable lost, which nobody gives: it is taken as empty",
