@@ -3,7 +3,8 @@ import type { BootForSetup } from "../bases/options.ts";
 import type { Store } from "../layers/store.ts";
 import { info } from "../layers/qcow2.ts";
 import { explainLoss } from "./loss.ts";
-import { type Host, onSoundHost, probeHost, watchKvm } from "./machines.ts";
+import { probeHost } from "./machines.ts";
+import { type Host, onSoundHost, watchKvm } from "./sound-host.ts";
 import type { BuildOptions } from "./types.ts";
 
 export function bootForSetup(

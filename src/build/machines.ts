@@ -7,23 +7,17 @@ import type { Emit } from "../events.ts";
 import { backingNameOfDisk } from "../layers/paths.ts";
 import type { Store, WorkDir } from "../layers/store.ts";
 import type { Layer } from "../layers/types.ts";
-import type { AcceleratorReport } from "../machine/qemu/accelerator.ts";
 import type { Accelerator } from "../machine/qemu/arguments.ts";
 import type { StartOptions } from "../machine/qemu/start.ts";
 import type { Machine, MachineSpec } from "../machine/types.ts";
 import { readEnvironment } from "../system/env.ts";
 import { exists, formatBytes, liesInMemory, makeFolder } from "../system/files.ts";
-import { watchConsole } from "./silence.ts";
+import { emulateFromNowOn, type Host, onSoundHost, watchKvm } from "./sound-host.ts";
 import { noteCost } from "./costs.ts";
 import { type LiveSettings, liveOf, withRam } from "./live.ts";
 import { takesLive } from "./live-mode.ts";
 import { type Task, task } from "./task.ts";
 import type { BuildOptions } from "./types.ts";
-
-export interface Host {
-	readonly qemu: string;
-	readonly report: AcceleratorReport;
-}
 
 /** A machine with the folder that its files lie in; the folder goes with it. */
 export interface Running extends AsyncDisposable {
@@ -56,9 +50,6 @@ export interface StartRequest {
 	/** Key of the layer that `disk` is, when its live state may be used and new ones may be taken. */
 	readonly live?: { readonly layer: Digest | undefined };
 }
-
-/** A guest under KVM boots within ten seconds or so; its firmware, loader and kernel write to the console. */
-const PATIENCE = 45_000;
 
 let said = false;
 
@@ -124,77 +115,6 @@ async function livePossible({ live, store, spec }: StartRequest, { report }: Hos
 	// A store in memory would hold the guest's memory a second time, and QEMU would die when it is full.
 	if (live === undefined || (await liesInMemory(store.home))) return undefined;
 	return await liveOf(store, report, spec, live.layer);
-}
-
-/** KVM started QEMU, but runs no whole kernel: some hosts' nested virtualization is like that. */
-class UnsoundKvm extends Error {}
-
-/** Boot something; where KVM turns out to run no kernels, once more with emulation. @throws what `boot` throws. */
-export async function onSoundHost<T>(
-	host: Host,
-	request: Pick<StartRequest, "store" | "emit">,
-	boot: (host: Host) => Promise<T>,
-): Promise<T> {
-	try {
-		return await boot(host);
-	} catch (error) {
-		if (!(error instanceof UnsoundKvm)) throw error;
-		return await boot(await fallBack(host, request));
-	}
-}
-
-/** How one boot goes under an accelerator that may not be sound. */
-export interface KvmWatch {
-	/** Fires with the request's own, and when the guest says nothing. */
-	readonly signal: AbortSignal;
-	/** What to throw for an error of that boot. */
-	explain(error: unknown): unknown;
-	stop(): void;
-}
-
-/** @param proven the machine came up with it before, or goes on from a state. */
-export function watchKvm(
-	host: Host,
-	folder: string,
-	{ signal, patience }: Pick<StartRequest, "signal" | "patience">,
-	proven = host.report.proven === true,
-): KvmWatch {
-	const kvm = host.report.accelerator === "kvm";
-	const watch = kvm && !proven ? watchConsole(join(folder, "console.log"), patience ?? PATIENCE) : undefined;
-	return {
-		signal: watch === undefined ? signal : AbortSignal.any([signal, watch.signal]),
-		explain: (error) => {
-			const silent = watch?.signal.aborted === true && !signal.aborted;
-			const failed = kvm && error instanceof NodebuildError && error.code === "KVM_FAILED";
-			return silent || failed ? new UnsoundKvm() : error;
-		},
-		stop: () => watch?.stop(),
-	};
-}
-
-/** Emulation from now on, until the host is booted anew. @throws NodebuildError where KVM was demanded. */
-async function fallBack({ qemu, report }: Host, { store, emit }: Pick<StartRequest, "store" | "emit">): Promise<Host> {
-	const { accelerator: choice } = readEnvironment();
-	const why = "/dev/kvm exists and a probe guest ran under it, but a machine came to nothing";
-	if (choice === "kvm")
-		throw new NodebuildError({
-			code: "MACHINE_NOT_READY",
-			message: `NODEBUILD_ACCEL asks for KVM: ${why}`,
-			hint: "unset NODEBUILD_ACCEL to build with emulation, which is slower but gives the same result",
-		});
-	const emulating = await emulateFromNowOn({ qemu, report }, store, why);
-	emit({ type: "info", message: `machines are emulated from now on: ${why}` });
-	return emulating;
-}
-
-/** KVM failed a machine: those to come are emulated, until this host is booted anew. */
-async function emulateFromNowOn({ qemu, report }: Host, store: Store, why: string): Promise<Host> {
-	const { remember } = await import("../machine/qemu/accelerator.ts");
-	const emulating = { accelerator: "tcg", why, qemuVersion: report.qemuVersion } as const;
-	const { accelerator: choice } = readEnvironment();
-	// Who demands KVM is told that it fails, each time.
-	if (choice !== "kvm") await remember(join(store.home, "host"), { qemu, choice }, emulating);
-	return { qemu, report: emulating };
 }
 
 /** A machine exactly at a layer: resumed where it may and can be, else booted from its disk. */

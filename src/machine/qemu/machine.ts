@@ -38,6 +38,8 @@ const POWER_OFF_TIMEOUT = 120_000;
 /** Name of the socket in the machine's folder. */
 const DISK_SOCKET = "disk.nbd";
 
+const CRASHES = new Set(["SIGABRT", "SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE"]);
+
 export class QemuMachine implements Machine {
 	readonly #options: QemuMachineOptions;
 	readonly ports = new Map<string, number>();
@@ -46,6 +48,8 @@ export class QemuMachine implements Machine {
 	managementPort = 0;
 	ended = false;
 	failure: NodebuildError | undefined;
+	/** QEMU ended by a signal that a defect of its own raises. */
+	crashed = false;
 	readonly #slots: DiskSlots;
 	#guest: SshGuest | undefined;
 	#overlay = 0;
@@ -74,6 +78,7 @@ export class QemuMachine implements Machine {
 		this.gone = options.process.exited.then(({ status, signal }) => {
 			this.ended = true;
 			panic.stop();
+			this.crashed = signal !== undefined && CRASHES.has(signal);
 			if (!this.#ending) this.failure ??= qemuEnded(status, signal);
 		});
 	}

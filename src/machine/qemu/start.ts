@@ -2,6 +2,7 @@
 import { constants } from "node:fs";
 import { chmod, copyFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { NodebuildError } from "../../errors.ts";
 import { SshGuest } from "../../guest/guest.ts";
 import type { Digest } from "../../digest.ts";
@@ -57,7 +58,7 @@ const RESUME_TIMEOUT = 30_000;
 const BOOT_TIMEOUT = { kvm: 180_000, tcg: 300_000 } as const;
 
 /**
- * @throws NodebuildError MACHINE_START when QEMU does not run, MACHINE_NOT_READY with the console's
+ * @throws NodebuildError MACHINE_START when QEMU does not run, QEMU_CRASHED, MACHINE_NOT_READY with the console's
  * last lines when the guest does not come up, INTERRUPTED.
  */
 export async function startMachine(options: StartOptions): Promise<Machine> {
@@ -159,6 +160,9 @@ async function allDone<T extends readonly Promise<unknown>[]>(
 	return Promise.all(work);
 }
 
+const CRASHED =
+	"run the build again; where it goes on, another version of QEMU may not have this defect (NODEBUILD_QEMU)";
+
 /** Another program took a port between our look at it and QEMU's. */
 function portTaken(said: string, cause: unknown): NodebuildError | undefined {
 	const rule = /Could not set up host forwarding rule '(tcp|udp):127\.0\.0\.1:(\d+)-[\d.]*:(\d+)'/.exec(said);
@@ -172,18 +176,19 @@ function portTaken(said: string, cause: unknown): NodebuildError | undefined {
 
 async function explain(error: unknown, machine: QemuMachine, stderrFile: string): Promise<unknown> {
 	if (!(error instanceof NodebuildError) || error.code === "INTERRUPTED") return error;
+	// Its pipes close before it is told how it ended.
+	if (error.code === "MACHINE_LOST") await Promise.race([machine.gone, setTimeout(1000, undefined, { ref: false })]);
 	if (machine.failure !== undefined && machine.failure.code !== "MACHINE_LOST") return machine.failure;
 	const said = await readFile(stderrFile, "utf8").catch(() => "");
 	const taken = portTaken(said, error);
 	if (taken !== undefined) return taken;
 	const console = await machine.consoleTail(15);
-	const ended = machine.ended;
+	const lost = machine.ended && error.code === "MACHINE_LOST";
+	const { message } = machine.failure ?? error;
 	return new NodebuildError({
-		code: ended && error.code === "MACHINE_LOST" ? "MACHINE_START" : error.code,
-		message: ended ? `the machine did not start: QEMU ended (${error.message})` : error.message,
-		...(error.hint === undefined
-			? { hint: 'see "nodebuild doctor" for what this machine lacks' }
-			: { hint: error.hint }),
+		code: lost ? (machine.crashed ? "QEMU_CRASHED" : "MACHINE_START") : error.code,
+		message: machine.ended ? `the machine did not start: ${message}` : error.message,
+		hint: machine.crashed ? CRASHED : (error.hint ?? 'see "nodebuild doctor" for what this machine lacks'),
 		details: [
 			...error.details,
 			...(said === ""
