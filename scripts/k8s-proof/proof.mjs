@@ -114,6 +114,15 @@ export async function prove({ control, worker, version }) {
 		});
 		await controlPlaneIsUp(first, version, tell);
 		const { stdout: command } = await first.run("kubeadm token create --print-join-command");
+		// Signed by the controller manager, which on a slow host comes minutes after kubeadm has ended: a worker that is
+		// started before it is given up by kubeadm join, whose patience is five minutes.
+		const id = /--token (\w+)/.exec(command)?.[1] ?? "";
+		await first.until(
+			"the controller manager has signed the token",
+			`kubectl -n kube-public get configmap cluster-info -o yaml | grep -q 'jws-kubeconfig-${id}:'`,
+			LIMIT,
+		);
+		tell("control plane: the controller manager works");
 		const second = start(WORKER, worker, `connect=127.0.0.1:${port}`, { files: {}, command });
 		await workerJoins(first, second, version, tell);
 		await clusterWorks(first, second, tell);
