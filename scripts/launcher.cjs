@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 "use strict";
 /**
- * The command: runs cli.js beside it, with what V8 made of it when it was built. That is a third of the time that an
- * unchanged build takes. Another Node.js refuses it and compiles cli.js as it does any other script.
+ * The command: runs cli.js beside it, with what V8 made of it when it was built: an unchanged build takes four
+ * fifths of the time then (docs/adr/0010-code-cache.md). Another Node.js refuses it and compiles cli.js as it does any other script.
  */
 const { readFileSync } = require("node:fs");
 const { join } = require("node:path");

@@ -32,7 +32,7 @@ class UnsoundKvm extends Error {}
 
 /**
  * Boot something, from a disk that stays as it is; where KVM turns out to run no kernels, once more with emulation, and
- * once more where QEMU itself crashed, as it does once in some hundred emulated boots. @throws what `boot` throws.
+ * once more where QEMU itself crashed, as QEMU 10 did under an emulated boot. @throws what `boot` throws.
  */
 export async function onSoundHost<T>(host: Host, request: Place, boot: (host: Host) => Promise<T>): Promise<T> {
 	try {
