@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { freePort, Machine } from "./machine.mjs";
-import { kubeadmConfig, writeSeed } from "./seed.mjs";
+import { kubeadmConfig, PATCHES, patientProbes, writeSeed } from "./seed.mjs";
 
 const CONTROL_PLANE = {
 	name: "control-plane-1",
@@ -109,13 +109,13 @@ export async function prove({ control, worker, version }) {
 	try {
 		const port = await freePort();
 		const first = start(CONTROL_PLANE, control, `listen=127.0.0.1:${port}`, {
-			files: { "/etc/kubernetes/kubeadm.yaml": kubeadmConfig(CONTROL_PLANE, version) },
-			command: "kubeadm init --config /etc/kubernetes/kubeadm.yaml",
+			files: { "/etc/kubernetes/kubeadm.yaml": kubeadmConfig(CONTROL_PLANE, version), ...patientProbes() },
+			command: `kubeadm init --config /etc/kubernetes/kubeadm.yaml --experimental-patches ${PATCHES}`,
 		});
 		await controlPlaneIsUp(first, version, tell);
 		const { stdout: command } = await first.run("kubeadm token create --print-join-command");
-		// Signed by the controller manager, which on a slow host comes minutes after kubeadm has ended: a worker that is
-		// started before it is given up by kubeadm join, whose patience is five minutes.
+		// Signed by the controller manager, which may come minutes after kubeadm has ended: a worker that is started before it
+		// is given up by kubeadm join, whose patience is five minutes.
 		const id = /--token (\w+)/.exec(command)?.[1] ?? "";
 		await first.until(
 			"the controller manager has signed the token",

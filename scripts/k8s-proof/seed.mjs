@@ -40,7 +40,29 @@ function cni({ pods }) {
 	});
 }
 
-/** @param {Node} node @param {string} version */
+/** Where kubeadm finds what it changes in the control plane's pods. */
+export const PATCHES = "/etc/kubernetes/patches";
+
+/**
+ * Without KVM an API server answers after seconds: kubelet would kill it, and all that ask it, by probes made for a second.
+ * @returns {Readonly<Record<string, string>>} files of `kubeadm init --experimental-patches`
+ */
+export function patientProbes() {
+	const probe = { timeoutSeconds: 120, failureThreshold: 60 };
+	const names = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"];
+	return Object.fromEntries(
+		names.map((name) => [
+			`${PATCHES}/${name}+strategic.json`,
+			JSON.stringify({ spec: { containers: [{ name, livenessProbe: probe, startupProbe: probe }] } }),
+		]),
+	);
+}
+
+/**
+ * Of the one control plane nobody else can be the leader, so the leases, which are lost where an answer takes ten seconds,
+ * and their holders with them, are left out.
+ * @param {Node} node @param {string} version
+ */
 export function kubeadmConfig({ address }, version) {
 	return `apiVersion: kubeadm.k8s.io/v1beta2
 kind: InitConfiguration
@@ -54,6 +76,17 @@ networking:
   podSubnet: 10.244.0.0/16
 apiServer:
   timeoutForControlPlane: 20m0s
+controllerManager:
+  extraArgs:
+    leader-elect: "false"
+scheduler:
+  extraArgs:
+    leader-elect: "false"
+etcd:
+  local:
+    extraArgs:
+      heartbeat-interval: "1000"
+      election-timeout: "10000"
 `;
 }
 
