@@ -33,7 +33,7 @@ async function buildIn(options: BuildOptions): Promise<BuildResult> {
 	const prepared = await prepare(options, store, rootResolver(options, store, parentMaker(options, store)));
 	const known = await unchanged(prepared, options, store);
 	const { image, cached } = known === undefined ? await make(prepared, options, store) : { image: known, cached: true };
-	const outputs = await writeOutputs(image, options);
+	const outputs = await writeOutputs(image, options, store);
 	const verification = options.verify ? await verify(image, options, store, suites) : undefined;
 	return {
 		image,
@@ -125,7 +125,7 @@ async function requireWritableOutputs({ outputs }: BuildOptions): Promise<void> 
 	for (const output of outputs) await checkDestination(output.dest);
 }
 
-async function writeOutputs(image: Image, options: BuildOptions): Promise<readonly OutputResult[]> {
+async function writeOutputs(image: Image, options: BuildOptions, store: Store): Promise<readonly OutputResult[]> {
 	const results: OutputResult[] = [];
 	if (options.outputs.length === 0) return results;
 	const { findOutput } = await import("../output/index.ts");
@@ -139,6 +139,7 @@ async function writeOutputs(image: Image, options: BuildOptions): Promise<readon
 		);
 		results.push(result);
 	}
+	await store.images.wrote(image, results);
 	return results;
 }
 

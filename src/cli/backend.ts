@@ -11,6 +11,7 @@ import type { RemovedImage } from "../layers/image-store.ts";
 import type { PrunePolicy } from "../layers/prune.ts";
 import type { PruneReport } from "../layers/survey.ts";
 import type { BaseRecord, Image } from "../layers/types.ts";
+import type { WrittenFile } from "../layers/written-files.ts";
 import type { Publish } from "./parse.ts";
 
 export interface RunOptions extends MachineOptions {
@@ -38,7 +39,7 @@ export interface Backend {
 	verify(options: VerifyOptions): Promise<VerifyReport>;
 	images(home: string): Promise<readonly Image[]>;
 	/** @throws NodebuildError IMAGE_NOT_FOUND */
-	image(home: string, name: string): Promise<Image>;
+	image(home: string, name: string): Promise<Image & { readonly written: readonly WrittenFile[] }>;
 	/** @throws NodebuildError IMAGE_NOT_FOUND, IMAGE_IN_USE */
 	remove(home: string, name: string, force: boolean): Promise<RemovedImage>;
 	tag(home: string, source: string, target: string): Promise<void>;

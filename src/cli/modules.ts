@@ -20,7 +20,15 @@ export const modules: Backend = {
 	run: async (options) => (await import("../build/run.ts")).runImage(options),
 	verify: async (options) => (await import("../build/verify.ts")).verifyImage(options),
 	images: (home) => withStore(home, (store) => store.images.list(), { look: true }),
-	image: (home, name) => withStore(home, (store) => store.images.look(name), { look: true }),
+	image: (home, name) =>
+		withStore(
+			home,
+			async ({ images }) => {
+				const image = await images.look(name);
+				return { ...image, written: await images.written(image) };
+			},
+			{ look: true },
+		),
 	remove: (home, name, force) => withStore(home, (store) => store.images.remove(name, { force })),
 	tag: (home, source, target) =>
 		withStore(home, async ({ images }) => images.tag((await images.get(source)).id, target)),

@@ -1,5 +1,6 @@
 /** What a platform asks for when an image is registered with it: `nodebuild inspect --catalog`. Pure. */
 import type { Image } from "../layers/types.ts";
+import type { WrittenFile } from "../layers/written-files.ts";
 
 export interface CatalogEntry {
 	/** First tag; the id's digits without one. */
@@ -14,8 +15,8 @@ export interface CatalogEntry {
 	readonly family: string;
 	/** Bytes of the disk that machines get. */
 	readonly diskSize: number;
-	/** Of the file that is registered, where one was named. */
-	readonly file?: { readonly path: string; readonly size: number; readonly checksum: string };
+	/** The file that is registered: the one that was named, or the last one that a build wrote. */
+	readonly file?: WrittenFile;
 	/** Kind of disk and network card that the image has drivers for. */
 	readonly defaultInterface: string;
 	readonly cloudInit: boolean;
@@ -27,7 +28,7 @@ const PREFIX = "io.nodebuild.";
 const VERSION = `${PREFIX}version.`;
 
 /** Labels say what the record does not: `io.nodebuild.purpose`, `.version.<component>`, `.interface`. */
-export function catalogEntry(image: Image, file?: CatalogEntry["file"]): CatalogEntry {
+export function catalogEntry(image: Image, file?: WrittenFile): CatalogEntry {
 	const { labels } = image.config;
 	const versions = Object.entries(labels).flatMap(([name, value]): [string, string][] =>
 		name.startsWith(VERSION) ? [[name.slice(VERSION.length), value]] : [],

@@ -9,6 +9,7 @@ import type { StorePaths } from "./paths.ts";
 import { parseReference, requireReference } from "./reference.ts";
 import { readTag, readTags, writeTag } from "./tags.ts";
 import type { Image, ImageRecord } from "./types.ts";
+import { keepWritten, type WrittenFile, writtenFiles } from "./written-files.ts";
 
 export type { RemovedImage } from "./image-remove.ts";
 
@@ -32,6 +33,10 @@ export interface ImageStore {
 	get(nameOrId: string): Promise<Image>;
 	/** As get, but marks nothing. */
 	look(nameOrId: string): Promise<Image>;
+	/** Keep which files a build wrote of it; those without a digest are not kept. */
+	wrote(image: Image, files: readonly { readonly path: string; readonly sha256: string }[]): Promise<void>;
+	/** Files that builds wrote of it and that are still what was written, newest last; marks nothing. */
+	written(image: Image): Promise<readonly WrittenFile[]>;
 	/** Newest first; marks nothing. */
 	list(): Promise<readonly Image[]>;
 	/** @throws NodebuildError IMAGE_NOT_FOUND, USAGE */
@@ -120,6 +125,8 @@ export function createImageStore(paths: StorePaths, marks: Marks): ImageStore {
 			if (found === undefined) throw await imageNotFound(paths, text);
 			return found.image;
 		},
+		wrote: (image, files) => locked(paths, () => keepWritten(paths, image, files)),
+		written: writtenFiles,
 		list: () => listImages(paths),
 		tag: (id, name) => tag(paths, id, name),
 		remove: (text, options) => removeImage(paths, marks, text, options?.force === true),

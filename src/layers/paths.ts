@@ -5,7 +5,7 @@
  * version                          STORE_VERSION
  * bases/<hex of digest>/           disk.qcow2 base.json
  * layers/<hex of key>/             disk.qcow2 layer.json
- * images/<hex of the plan's key>/  disk.qcow2 image.json
+ * images/<hex of the plan's key>/  disk.qcow2 image.json, written.json see written-files.ts
  * tags/<encoded name>/<tag>.json   which image a name means
  * refs/<hex>.json                  a further reference of a base, see base-refs.ts
  * caches/<hex of identity>[-N]/    disk.raw cache.json, see cache-store.ts

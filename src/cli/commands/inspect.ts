@@ -17,10 +17,12 @@ export function addInspect(program: Command, { io, backend }: CommandContext): v
 	program
 		.command("inspect")
 		.summary("print an image's record as JSON")
-		.description("Print an image's record as JSON: configuration, base, history, size and where its disk lies.")
+		.description(
+			"Print an image's record as JSON: configuration, base, history, size, where its disk lies, and files that builds wrote of it.",
+		)
 		.argument("<image>", "name or id")
 		.option("--catalog", "print what a platform asks for when the image is registered")
-		.option("--disk <file>", "with --catalog: the file that is registered, for its size and checksum")
+		.option("--disk <file>", "with --catalog: the file that is registered (default: the last one that a build wrote)")
 		.action(async (image: string, flags: Flags) => {
 			if (flags.disk !== undefined && flags.catalog !== true) {
 				const hint = "nodebuild inspect --catalog --disk worker.qcow2 worker";
@@ -28,7 +30,10 @@ export function addInspect(program: Command, { io, backend }: CommandContext): v
 			}
 			const found = await backend.image(homeOf(io), image);
 			if (flags.catalog !== true) return printJson(io, found);
-			return printJson(io, catalogEntry(found, flags.disk === undefined ? undefined : await fileOf(flags.disk, io)));
+			return printJson(
+				io,
+				catalogEntry(found, flags.disk === undefined ? found.written.at(-1) : await fileOf(flags.disk, io)),
+			);
 		});
 }
 

@@ -23,7 +23,15 @@ describe("images", () => {
 	it("are ids, or JSON", async () => {
 		expect((await cli(["images", "-q"], { answers })).stdout).toBe(`${IMAGE.id}\n${IMAGE.id}\n`);
 		expect(JSON.parse((await cli(["ls", "--json"], { answers })).stdout)).toEqual([untagged, IMAGE]);
-		expect(JSON.parse((await cli(["inspect", "web"])).stdout)).toEqual(IMAGE);
+		expect(JSON.parse((await cli(["inspect", "web"])).stdout)).toEqual({ ...IMAGE, written: [] });
+	});
+
+	it("have the last file that a build wrote in their catalog's entry", async () => {
+		const file = (path: string) => ({ path, size: 7, checksum: IMAGE.id });
+		const image = async () => ({ ...IMAGE, written: [file("/out/old.raw"), file("/out/web.qcow2")] });
+		const { stdout } = await cli(["inspect", "--catalog", "web"], { answers: { image } });
+		expect(JSON.parse(stdout).file).toEqual(file("/out/web.qcow2"));
+		expect(JSON.parse((await cli(["inspect", "--catalog", "web"])).stdout).file).toBeUndefined();
 	});
 });
 
