@@ -13,7 +13,9 @@ export const machine = { cores: cpus().length, model: cpus()[0]?.model ?? "unkno
 
 /** @param {readonly number[]} figures */
 export function median(figures) {
-	return [...figures].sort((a, b) => a - b)[Math.floor(figures.length / 2)] ?? Number.NaN;
+	const sorted = [...figures].sort((a, b) => a - b);
+	const [low = Number.NaN, high = low] = sorted.slice((sorted.length - 1) >> 1, (sorted.length >> 1) + 1);
+	return (low + high) / 2;
 }
 
 /**
