@@ -1,6 +1,8 @@
 /**
  * Bundle src/cli/main.ts and every package it uses into dist/.
  *
+ *   node scripts/build.mjs [--readable]      with the names of the sources, for the stack trace of an internal error
+ *
  * Everything is bundled, so the published package has no dependencies: installing it compiles and downloads nothing,
  * and the command starts in half the time (docs/adr/0002-bundle-everything.md has the figures). ssh2's two optional
  * native parts stay out: ssh2 asks for them in a try block and does without.
@@ -85,7 +87,10 @@ try {
 		// Late imports stay late: each file is evaluated when it is first asked for.
 		supported: { "dynamic-import": false },
 		charset: "ascii",
-		minifySyntax: true,
+		// A tenth of an unchanged build, which reads, links and names all of it: docs/adr/0010-code-cache.md.
+		minify: !process.argv.includes("--readable"),
+		// Node shows the line of an error that nobody caught.
+		lineLimit: 160,
 		legalComments: "none",
 		metafile: true,
 		plugins: [withoutNativeParts],
