@@ -116,7 +116,8 @@ export async function prove({ control, worker, version }) {
 		const { stdout: command } = await first.run("kubeadm token create --print-join-command");
 		// Signed by the controller manager, which may come minutes after kubeadm has ended: a worker that is started before it
 		// is given up by kubeadm join, whose patience is five minutes.
-		const id = /--token (\w+)/.exec(command)?.[1] ?? "";
+		const [, id] = /--token (\w+)/.exec(command) ?? [];
+		if (id === undefined) throw new Error(`expected kubeadm's command to have a token, got ${command}`);
 		await first.until(
 			"the controller manager has signed the token",
 			`kubectl -n kube-public get configmap cluster-info -o yaml | grep -q 'jws-kubeconfig-${id}:'`,

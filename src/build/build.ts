@@ -138,8 +138,8 @@ async function writeOutputs(image: Image, options: BuildOptions, store: Store): 
 			format.write(image, output, (current, total) => handle.progress(current, total), options.signal),
 		);
 		results.push(result);
+		await store.images.wrote(image, result);
 	}
-	await store.images.wrote(image, results);
 	return results;
 }
 

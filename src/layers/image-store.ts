@@ -33,8 +33,8 @@ export interface ImageStore {
 	get(nameOrId: string): Promise<Image>;
 	/** As get, but marks nothing. */
 	look(nameOrId: string): Promise<Image>;
-	/** Keep which files a build wrote of it; those without a digest are not kept. */
-	wrote(image: Image, files: readonly { readonly path: string; readonly sha256: string }[]): Promise<void>;
+	/** Keep that a build wrote this file of it; not kept: a file without a digest, and one of an image that is gone meanwhile. */
+	wrote(image: Image, file: { readonly path: string; readonly sha256: string }): Promise<void>;
 	/** Files that builds wrote of it and that are still what was written, newest last; marks nothing. */
 	written(image: Image): Promise<readonly WrittenFile[]>;
 	/** Newest first; marks nothing. */
@@ -125,7 +125,10 @@ export function createImageStore(paths: StorePaths, marks: Marks): ImageStore {
 			if (found === undefined) throw await imageNotFound(paths, text);
 			return found.image;
 		},
-		wrote: (image, files) => locked(paths, () => keepWritten(paths, image, files)),
+		wrote: (image, file) =>
+			locked(paths, async () => {
+				if (readImage(paths, image.key)?.record.id === image.id) await keepWritten(paths, image, file);
+			}),
 		written: writtenFiles,
 		list: () => listImages(paths),
 		tag: (id, name) => tag(paths, id, name),

@@ -1,9 +1,7 @@
 /** The store: everything that lasts from one build to the next. */
-import { mkdir, readdir, readFile, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { readdir, readFile } from "node:fs/promises";
 import { isErrno, makeFolder, whenFull, writeFileAtomic } from "../system/files.ts";
 import { type AcquireOptions, acquire, type Lock, sweepLocks } from "../system/locks.ts";
-import { ownedName } from "../system/owner.ts";
 import { type BaseStore, createBaseStore } from "./base-store.ts";
 import { type CacheStore, createCacheStore } from "./cache-store.ts";
 import { hintFor, unusable } from "./fault.ts";
@@ -17,13 +15,7 @@ import { type StorePaths, storePaths } from "./paths.ts";
 import type { PrunePolicy } from "./prune.ts";
 import { findProblems, measureUsage, type PruneReport, prune, type StoreProblem, type StoreUsage } from "./survey.ts";
 import { STORE_VERSION } from "./types.ts";
-
-export interface WorkDir extends AsyncDisposable {
-	/** Absolute, 0700; overlays that lie directly in it name their backing file with backingName(). */
-	readonly path: string;
-	/** Remove the folder with all that is in it. */
-	release(): Promise<void>;
-}
+import { makeWorkDir, type WorkDir } from "./work-dir.ts";
 
 export interface Store extends AsyncDisposable {
 	readonly home: string;
@@ -101,13 +93,6 @@ export async function isStore(paths: StorePaths): Promise<boolean> {
 			? "a newer nodebuild made it: update nodebuild, or set NODEBUILD_HOME to another folder"
 			: "its file named version is damaged: move the store away, or set NODEBUILD_HOME to another folder",
 	);
-}
-
-async function makeWorkDir(paths: StorePaths): Promise<WorkDir> {
-	const path = join(paths.tmp, ownedName());
-	await whenFull({ path: paths.home, action: "make a work folder" }, () => mkdir(path, { mode: 0o700 }));
-	const release = (): Promise<void> => rm(path, { recursive: true, force: true });
-	return { path, release, [Symbol.asyncDispose]: release };
 }
 
 /** Make it if it is not there, and clean up after dead processes. */

@@ -1,10 +1,10 @@
 /** Files that builds wrote of an image, as long as they are what was written: what a platform's catalog names. */
-import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { readFile, rename, stat, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { isErrno, whenFull } from "../system/files.ts";
-import { ownedName } from "../system/owner.ts";
+import { isErrno } from "../system/files.ts";
 import type { StorePaths } from "./paths.ts";
 import type { Image } from "./types.ts";
+import { makeWorkDir } from "./work-dir.ts";
 
 export interface WrittenFile {
 	/** Absolute. */
@@ -48,39 +48,24 @@ async function read(image: Image): Promise<readonly Kept[]> {
 }
 
 /**
- * Keep what a build wrote; the caller holds the store's lock. An image that is gone meanwhile keeps nothing.
- * @param files `sha256`: hexadecimal, empty where none was asked for; such a file is not kept
+ * Keep a file that a build wrote; the caller holds the store's lock.
+ * @param file `sha256`: hexadecimal, empty where none was asked for; such a file is not kept
  */
 export async function keepWritten(
 	paths: StorePaths,
 	image: Image,
-	files: readonly { readonly path: string; readonly sha256: string }[],
+	{ path: name, sha256 }: { readonly path: string; readonly sha256: string },
 ): Promise<void> {
-	const added: Kept[] = [];
-	for (const { path, sha256 } of files) {
-		const found = await stat(path).catch(() => undefined);
-		if (found === undefined || sha256 === "") continue;
-		added.push({ path: resolve(path), size: found.size, checksum: `sha256:${sha256}`, modified: found.mtimeMs });
-	}
-	if (added.length === 0) return;
-	const older = (await read(image)).filter(({ path }) => !added.some((one) => one.path === path));
-	await put(paths, `${JSON.stringify([...older, ...added].slice(-KEPT))}\n`, recordOf(image));
-}
-
-/** Through tmp/, where the next run finds what a kill leaves: an entry's folder is not looked through. */
-async function put(paths: StorePaths, content: string, record: string): Promise<void> {
-	const folder = join(paths.tmp, ownedName());
-	try {
-		await whenFull({ path: paths.home, action: "note which files were written" }, async () => {
-			await mkdir(folder, { mode: 0o700 });
-			await writeFile(join(folder, NAME), content, { mode: 0o600 });
-		});
-		await rename(join(folder, NAME), record).catch((error: unknown) => {
-			if (!isErrno(error, "ENOENT")) throw error;
-		});
-	} finally {
-		await rm(folder, { recursive: true, force: true });
-	}
+	const path = resolve(name);
+	const found = await stat(path).catch(() => undefined);
+	if (found === undefined || sha256 === "") return;
+	const kept: Kept = { path, size: found.size, checksum: `sha256:${sha256}`, modified: found.mtimeMs };
+	const all = [...(await read(image)).filter((one) => one.path !== path), kept].slice(-KEPT);
+	// In tmp/ the next run finds what a kill leaves; an entry's folder is not looked through.
+	await using work = await makeWorkDir(paths);
+	const staged = join(work.path, NAME);
+	await writeFile(staged, `${JSON.stringify(all)}\n`, { mode: 0o600 });
+	await rename(staged, recordOf(image));
 }
 
 /** Those that are still what was written, newest last. */

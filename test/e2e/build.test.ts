@@ -147,6 +147,8 @@ describe("the example, from the first build on", () => {
 		expect(JSON.parse(stdout)).toMatchObject({ format: "qcow2", "virtual-size": 10 * 2 ** 30 });
 		// It stands on nothing: it may be carried away.
 		expect(JSON.parse(stdout)).not.toHaveProperty("backing-filename");
+		const { written } = JSON.parse((await succeed(["inspect", "e2e-web"])).stdout);
+		expect(written).toContainEqual({ path: file, size: (await stat(file)).size, checksum: `sha256:${digest}` });
 	});
 
 	it("writes a sparse raw file with the same disk", async () => {

@@ -23,8 +23,7 @@ test("files that builds wrote of an image are known as long as they are what was
 	const raw = await file(folder, "web.raw", "raw");
 	const qcow2 = await file(folder, "web.qcow2", "qcow2");
 	const undigested = { ...(await file(folder, "web.vhd", "vhd")), sha256: "" };
-	await store.images.wrote(image, [qcow2, undigested]);
-	await store.images.wrote(image, [raw]);
+	for (const one of [qcow2, undigested, raw]) await store.images.wrote(image, one);
 	const entry = ({ path }: { path: string }, content: string) => ({
 		path,
 		size: content.length,
@@ -33,7 +32,7 @@ test("files that builds wrote of an image are known as long as they are what was
 	expect(await store.images.written(image)).toEqual([entry(qcow2, "qcow2"), entry(raw, "raw")]);
 
 	// Written again: the newest is the last.
-	await store.images.wrote(image, [qcow2]);
+	await store.images.wrote(image, qcow2);
 	expect(await store.images.written(image)).toEqual([entry(raw, "raw"), entry(qcow2, "qcow2")]);
 
 	// Another file of the same size, and one that is gone.
@@ -46,7 +45,7 @@ test("files that builds wrote of an image are known as long as they are what was
 	// What lies there instead of the record is no reason to fail.
 	await writeFile(join(dirname(image.disk), "written.json"), "[{");
 	expect(await store.images.written(image)).toEqual([]);
-	await store.images.wrote(image, [raw]);
+	await store.images.wrote(image, raw);
 	expect(await store.images.written(image)).toEqual([entry(raw, "raw")]);
 });
 
@@ -54,10 +53,15 @@ test("an image that is gone keeps nothing, and so does one that is made anew", a
 	const folder = await tempDir();
 	await using store = await openStore(join(folder, "store"));
 	const base = await addBase(store, "debian:12");
-	const image = await addImage(store, await addPlainLayer(store, base.digest, "a"), "one", ["web"]);
+	const layer = await addPlainLayer(store, base.digest, "a");
+	const image = await addImage(store, layer, "one", ["web"]);
 	const raw = await file(folder, "web.raw", "raw");
-	await store.images.wrote(image, [raw]);
+	await store.images.wrote(image, raw);
+	expect(await store.images.written(image)).toHaveLength(1);
 	await store.images.remove("web");
-	await store.images.wrote(image, [raw]);
+	await store.images.wrote(image, raw);
 	expect(await store.images.written(image)).toEqual([]);
+	const anew = await addImage(store, layer, "one", ["web"]);
+	expect(anew.disk).toBe(image.disk);
+	expect(await store.images.written(anew)).toEqual([]);
 });
