@@ -38,7 +38,7 @@ try {
 	if (home === undefined) throw new Error("expected NODEBUILD_HOME to name the store to use");
 	const nodebuild = await sources(["build/machines.ts", "layers/store.ts"], folder);
 	const nodefile = join(folder, "Nodefile");
-	writeFileSync(nodefile, "FROM debian:12\nRUN true\n");
+	writeFileSync(nodefile, `FROM debian:12\nRUN : ${Date.now()}\n`);
 	run(process.execPath, [program, "build", "-q", "--live", "always", "-f", nodefile]);
 	const { plan } = JSON.parse(run(process.execPath, [program, "plan", "--json", "-f", nodefile]));
 	const store = await nodebuild.openStore(home);

@@ -110,6 +110,12 @@ export const TOOLS = [
 		packages: { debian: "bzip2", fedora: "bzip2", rhel: "bzip2" },
 	},
 	{
+		probe: "/usr/bin/python3",
+		use: "runs the program that frozen machines wait in",
+		need: "test",
+		packages: { debian: "python3", fedora: "python3", rhel: "python3" },
+	},
+	{
 		probe: "ssh",
 		use: "connects Ansible with the machine",
 		need: "optional",

@@ -93,6 +93,7 @@ export async function freeze(
 ): Promise<Frozen> {
 	await running.machine.settle(options.signal);
 	const request = await keeper.request(running, key);
+	if (request !== undefined) await running.machine.prepareLive();
 	if (request !== undefined && milliseconds > LONG_STEP) await running.machine.guest.script(DROP_LISTS);
 	const { file, live } = await running.machine.freeze(backingName("layers", key), request);
 	return { file, live: keeper.note(live) };
@@ -119,6 +120,7 @@ async function warm(
 		if (request === undefined) return running;
 		if (key === chain.rootKey) await readNames(running);
 		await running.machine.settle(context.options.signal);
+		await running.machine.prepareLive();
 		const live = keeper.note(await running.machine.freezeLive(request));
 		return live === undefined ? running : await renew(running, key, live, context, keeper);
 	} catch (error) {

@@ -1,18 +1,22 @@
 /** A guest over SSH, with the reboots that a Nodefile's own steps cause. */
 import type { Duplex, Readable } from "node:stream";
-import { messageOf, NodebuildError } from "../errors.ts";
+import { NodebuildError } from "../errors.ts";
 import type { Env } from "../plan/types.ts";
 import { readEnvironment } from "../system/env.ts";
 import { typedInput } from "../system/stdin.ts";
 import { lookUpUser } from "./accounts.ts";
 import { commandLine, secretScript } from "./command.ts";
+import { connectAgent, connectUntil, processGone, type SshGuestOptions } from "./connect.ts";
+import type { Connection } from "./connection.ts";
 import type { RebootingGuest } from "./reboot.ts";
-import { SshConnection, type SshTarget } from "./ssh.ts";
-import { attachTerminal } from "./terminal.ts";
+import type { SshConnection } from "./ssh.ts";
 import type { CapturedResult, ExecOptions, InteractiveOptions, ExecResult, ScriptOptions } from "./types.ts";
 import type { ResolvedUser } from "./users.ts";
+import { wakeUp } from "./wake.ts";
 
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/** Milliseconds for a guest to start the program that waits in it. */
+const AGENT_START = 60_000;
 /** Bytes: the shell gets it as one argument, and Linux has none of 128 KiB or more (MAX_ARG_STRLEN, execve(2)). */
 const LONGEST_LINE = 120_000;
 const OUR_ENV: readonly (readonly [string, string])[] = [
@@ -20,35 +24,26 @@ const OUR_ENV: readonly (readonly [string, string])[] = [
 	["LC_ALL", "C.UTF-8"],
 ];
 
-export interface SshGuestOptions {
-	readonly target: SshTarget;
-	/** Resolves when the machine's process has ended: waiting for it any longer is useless. */
-	readonly gone: Promise<void>;
-	/** Whether the kernel said that it crashed. */
-	readonly crashed?: () => Promise<boolean>;
-	/** Whether the machine is at work, though it does not answer: then it is waited for longer, see `PATIENCE`. */
-	readonly atWork?: () => Promise<boolean>;
-	/** Milliseconds for the machine to come back after a reboot. */
-	readonly bootTimeout: number;
-	/** Milliseconds for the first answer, where the machine does not boot first. Default: `bootTimeout`. */
-	readonly resumeTimeout?: number;
-	readonly signal?: AbortSignal;
-}
-
 export class SshGuest implements RebootingGuest {
 	readonly #options: SshGuestOptions;
 	/** The guest's boot id when it was last settled. */
 	bootId: string | undefined;
-	#connection: SshConnection;
+	/** What commands run over. */
+	#connection: Connection;
+	/** Where terminals and sockets need one, and `#connection` is none. */
+	#login: Promise<SshConnection> | undefined;
 	#gone = false;
 	/** Command lines that were sent as files. */
 	#parked = 0;
+	/** The program in the guest answers, and not its sshd. */
+	#byAgent: boolean;
 	/** What goes ahead of each command until the first of them has ended. */
 	#prelude: (() => string) | undefined;
 
-	private constructor(options: SshGuestOptions, connection: SshConnection) {
+	private constructor(options: SshGuestOptions, connection: Connection, byAgent: boolean) {
 		this.#options = options;
 		this.#connection = connection;
+		this.#byAgent = byAgent;
 		options.gone.then(() => {
 			this.#gone = true;
 		});
@@ -56,7 +51,19 @@ export class SshGuest implements RebootingGuest {
 
 	/** Try until the guest answers. @throws NodebuildError MACHINE_NOT_READY, MACHINE_LOST, INTERRUPTED. */
 	static async connect(options: SshGuestOptions): Promise<SshGuest> {
-		return new SshGuest(options, await connectUntil(options, options.resumeTimeout ?? options.bootTimeout));
+		const { resumed, bootTimeout } = options;
+		const agent = await connectAgent(options);
+		if (agent !== undefined) return new SshGuest(options, agent, true);
+		const login = await connectUntil(options, resumed?.timeout ?? bootTimeout);
+		const guest = new SshGuest(options, login, false);
+		guest.#login = Promise.resolve(login);
+		if (resumed !== undefined) guest.prepend(wakeUp);
+		return guest;
+	}
+
+	/** Whether the program that waits in a guest that was frozen is what answers, and not its sshd. */
+	get byAgent(): boolean {
+		return this.#byAgent;
 	}
 
 	/** Shell that our sshd's own shell runs ahead of the next command: a round trip less than a command of its own. */
@@ -64,13 +71,26 @@ export class SshGuest implements RebootingGuest {
 		this.#prelude = prelude;
 	}
 
+	/**
+	 * Start the program that answers at `address` once the machine has been frozen and resumed.
+	 * @returns its key; undefined where the guest cannot run it: then it is reached over SSH.
+	 */
+	async startAgent(address: string, port: number): Promise<string | undefined> {
+		const { generateAgentKey, startAgent } = await import("./agent/start.ts");
+		const key = generateAgentKey();
+		const stdin = startAgent({ key, address, port });
+		const started = await this.capture({ argv: ["/bin/sh", "-s"], stdin, place: "access", timeout: AGENT_START });
+		return started.status === 0 && !started.rebooted ? key : undefined;
+	}
+
 	async exec(options: ExecOptions): Promise<ExecResult> {
 		const user = await this.#user(options.user);
 		const secrets = options.secretEnv ?? [];
 		const stdin = secrets.length > 0 ? secretScript(secrets) : options.stdin;
+		const env = withHome(options.env ?? OUR_ENV, user);
 		const line = commandLine({
 			argv: options.argv,
-			env: withHome(options.env ?? OUR_ENV, user),
+			env,
 			cwd: options.cwd ?? "/",
 			network: options.network ?? "default",
 			stdin: stdin !== undefined,
@@ -78,12 +98,15 @@ export class SshGuest implements RebootingGuest {
 			...(options.place === undefined ? {} : { place: options.place }),
 			...(user === undefined ? {} : { user }),
 		});
+		// A step may have ended the program: its sshd is there still, and this command has not begun.
+		if (this.#byAgent && !this.#connection.open) await this.reconnect();
 		const command = `${this.#prelude?.() ?? ""}${await this.#sendable(line)}`;
 		const limit = options.timeout === undefined ? [] : [AbortSignal.timeout(options.timeout)];
 		const signals = [...limit, ...[options.signal, this.#options.signal].filter((signal) => signal !== undefined)];
 		const result = await this.#connection
 			.exec(command, {
 				...(stdin === undefined ? {} : { stdin }),
+				...(user === undefined && secrets.length === 0 ? directOf(options, env) : {}),
 				...(options.onStdout === undefined ? {} : { onStdout: options.onStdout }),
 				...(options.onStderr === undefined ? {} : { onStderr: options.onStderr }),
 				...(signals.length === 0 ? {} : { signal: AbortSignal.any(signals) }),
@@ -139,7 +162,8 @@ export class SshGuest implements RebootingGuest {
 			stdin: true,
 			...(user === undefined ? {} : { user }),
 		});
-		return attachTerminal(this.#connection, `${this.#prelude?.() ?? ""}${line}`, {
+		const { attachTerminal } = await import("./terminal.ts");
+		return attachTerminal(await this.#loggedIn(), `${this.#prelude?.() ?? ""}${line}`, {
 			stdin,
 			term,
 			...(options.signal === undefined ? {} : { signal: options.signal }),
@@ -157,15 +181,23 @@ export class SshGuest implements RebootingGuest {
 		return status;
 	}
 
-	forwardSocket(path: string, onConnection: (stream: Duplex) => void): Promise<() => Promise<void>> {
-		return this.#connection.forwardSocket(path, onConnection);
+	async forwardSocket(path: string, onConnection: (stream: Duplex) => void): Promise<() => Promise<void>> {
+		return (await this.#loggedIn()).forwardSocket(path, onConnection);
+	}
+
+	async #loggedIn(): Promise<SshConnection> {
+		this.#login ??= connectUntil(this.#options, this.#options.resumed?.timeout ?? this.#options.bootTimeout);
+		return await this.#login;
 	}
 
 	/** Wait until the guest is up again: after a reboot, or when the connection broke. */
 	async reconnect(): Promise<void> {
-		this.#connection.destroy();
+		this.abandon();
 		if (this.#gone) throw processGone();
-		this.#connection = await connectUntil(this.#options, this.#options.bootTimeout);
+		const login = await connectUntil(this.#options, this.#options.bootTimeout);
+		this.#connection = login;
+		this.#byAgent = false;
+		this.#login = Promise.resolve(login);
 	}
 
 	/** Resolves when the connection is gone; a guest that shuts down ends it. */
@@ -175,11 +207,14 @@ export class SshGuest implements RebootingGuest {
 
 	async close(): Promise<void> {
 		await this.#connection.close();
+		await this.#login?.then((login) => login.close(), ignore);
 	}
 
 	/** The machine is about to be ended: drop the connection without a word. */
 	abandon(): void {
 		this.#connection.destroy();
+		this.#login?.then((login) => login.destroy(), ignore);
+		this.#login = undefined;
 	}
 
 	/** A command whose exit status nobody heard is done only if an orderly reboot ended it. */
@@ -223,6 +258,12 @@ export class SshGuest implements RebootingGuest {
 	}
 }
 
+/** What can be run without a shell of ours, when what it runs is there. */
+function directOf({ argv, cwd = "/", network = "default", place = "machine" }: ExecOptions, env: Env) {
+	const plain = place === "machine" && network === "default" && argv[0]?.startsWith("/") === true;
+	return plain ? { direct: { argv, env, cwd } } : {};
+}
+
 /** HOME is the user's, unless it is set. */
 function withHome(env: Env, user: ResolvedUser | undefined): Env {
 	return env.some(([name]) => name === "HOME") ? env : [...env, ["HOME", user?.home ?? "/root"]];
@@ -235,45 +276,5 @@ function timedOut(options: ExecOptions): NodebuildError {
 	});
 }
 
-function processGone(): NodebuildError {
-	return new NodebuildError({ code: "MACHINE_LOST", message: "the machine's QEMU process ended" });
-}
-
-/** Milliseconds between two tries; a refused connection costs nothing. */
-const RETRY = 200;
-
-/** How many times its time a machine gets at most while it is at work: a busy host gives it little of itself. */
-const PATIENCE = 4;
-
-/** Milliseconds that one try may take: at first, and when the guest has shown that it needs more. */
-const TRY = 15_000;
-const LONG_TRY = 30_000;
-
-async function connectUntil(options: SshGuestOptions, timeout: number): Promise<SshConnection> {
-	const begun = performance.now();
-	const waited = (): number => performance.now() - begun;
-	const goesOn = async (): Promise<boolean> =>
-		waited() < timeout || (waited() < PATIENCE * timeout && (await options.atWork?.()) === true);
-	let over = false;
-	options.gone.then(() => {
-		over = true;
-	});
-	let last: unknown;
-	while (await goesOn()) {
-		if (options.signal?.aborted === true) throw new NodebuildError({ code: "INTERRUPTED", message: "interrupted" });
-		if (over) throw processGone();
-		try {
-			return await SshConnection.connect(options.target, waited() < 2 * TRY ? TRY : LONG_TRY, options.signal);
-		} catch (error) {
-			if (error instanceof NodebuildError) throw error;
-			last = error;
-			await new Promise((resolve) => setTimeout(resolve, RETRY));
-		}
-	}
-	throw new NodebuildError({
-		code: "MACHINE_NOT_READY",
-		message: `the machine did not answer over SSH within ${Math.round(waited() / 1000)} s: ${messageOf(last)}`,
-		hint: "its console's last lines are above; an image needs cloud-init with the NoCloud datasource and an SSH server",
-		cause: last,
-	});
-}
+/** A login that failed was told to whoever asked for it. */
+function ignore(): void {}

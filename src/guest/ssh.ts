@@ -1,7 +1,7 @@
 /** One connection to one guest, and commands over it. */
 import { type Duplex, Readable } from "node:stream";
 import ssh2, { type Client, type ClientChannel } from "ssh2";
-import { messageOf, NodebuildError } from "../errors.ts";
+import { type ChannelOptions, type ChannelResult, type Connection, DRAIN, interrupted, refused } from "./connection.ts";
 import type { SshAddress } from "./types.ts";
 
 export interface SshTarget extends SshAddress {
@@ -31,28 +31,13 @@ const ALGORITHMS = {
 	compress: ["none"],
 } as const;
 
-export interface ChannelOptions {
-	readonly stdin?: Readable | Uint8Array | string;
-	readonly onStdout?: (data: Uint8Array) => void;
-	readonly onStderr?: (data: Uint8Array) => void;
-	readonly signal?: AbortSignal;
-}
-
-export interface ChannelResult {
-	/** Undefined: the connection ended before the command did. */
-	readonly status: number | undefined;
-}
-
 export interface Terminal {
 	readonly channel: ClientChannel;
 	/** The command's exit status. */
 	readonly ended: Promise<number>;
 }
 
-/** Milliseconds that output may still come after a command has ended (a background process holds the pipe). */
-const DRAIN = 300;
-
-export class SshConnection {
+export class SshConnection implements Connection {
 	readonly #client: Client;
 	readonly closed: Promise<void>;
 	#open = true;
@@ -143,7 +128,7 @@ export class SshConnection {
 				if (signal?.aborted === true) opened?.close();
 				// At once: the exit status may stand in the packet behind this answer.
 				else if (opened !== undefined) follow(opened, options).then(resolve, reject);
-				else if (this.#open) reject(lost(error));
+				else if (this.#open) reject(refused(error));
 				else resolve({ status: undefined });
 			};
 			try {
@@ -159,7 +144,7 @@ export class SshConnection {
 	terminal(command: string, size: { rows: number; cols: number; term: string }): Promise<Terminal> {
 		return new Promise((resolve, reject) => {
 			this.#client.exec(command, { pty: size }, (error, channel) => {
-				if (error !== undefined) return reject(lost(error));
+				if (error !== undefined) return reject(refused(error));
 				let status = 0;
 				channel.on("exit", (code: number | null) => {
 					status = code ?? 128;
@@ -176,8 +161,8 @@ export class SshConnection {
 			if (socketPath === path) onConnection(accept());
 		};
 		await new Promise<void>((resolve, reject) => {
-			if (!this.#open) return reject(lost("the connection is gone"));
-			client.openssh_forwardInStreamLocal(path, (error) => (error === undefined ? resolve() : reject(lost(error))));
+			if (!this.#open) return reject(refused("the connection is gone"));
+			client.openssh_forwardInStreamLocal(path, (error) => (error === undefined ? resolve() : reject(refused(error))));
 		});
 		client.on("unix connection", take);
 		return async () => {
@@ -201,18 +186,6 @@ export class SshConnection {
 	destroy(): void {
 		this.#client.destroy();
 	}
-}
-
-export function interrupted(): NodebuildError {
-	return new NodebuildError({ code: "INTERRUPTED", message: "interrupted" });
-}
-
-function lost(cause: unknown): NodebuildError {
-	return new NodebuildError({
-		code: "MACHINE_LOST",
-		message: `the machine refused a command over SSH: ${messageOf(cause)}`,
-		cause,
-	});
 }
 
 const SIGNALS: Readonly<Record<string, number>> = {

@@ -1,5 +1,6 @@
 /** Our terminal joined to a command in the guest. */
-import { interrupted as interruption, type SshConnection } from "./ssh.ts";
+import { interrupted as interruption } from "./connection.ts";
+import type { SshConnection } from "./ssh.ts";
 
 export interface TerminalOptions {
 	/** A terminal. */

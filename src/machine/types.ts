@@ -110,6 +110,8 @@ export interface Machine {
 	readonly failure: NodebuildError | undefined;
 	/** Whether `freeze` can take the live state too. */
 	readonly canFreezeLive: boolean;
+	/** Before its first live state is taken: what makes a machine that goes on from there answer at once. */
+	prepareLive(): Promise<void>;
 	/** Plug a disk in. Whoever did so detaches it before the machine is frozen. */
 	attach(disk: DiskFile): Promise<AttachedDisk>;
 	/** Freeze the disk as it is (the guest has been synced) and go on in a new overlay over `nextBackingName`. */

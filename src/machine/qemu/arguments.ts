@@ -1,7 +1,15 @@
 /** The QEMU command line as a function of what is asked for. Pure, so it can be read and tested. */
 import type { DiskNode } from "../../layers/backing.ts";
 import type { MachineSpec } from "../types.ts";
-import { MANAGEMENT_ADDRESS, MANAGEMENT_MAC, PRIMARY_MAC, SCSI_CONTROLLER, TOOLS_SERIAL } from "./names.ts";
+import {
+	AGENT_PORT,
+	MANAGEMENT_ADDRESS,
+	MANAGEMENT_MAC,
+	PRIMARY_MAC,
+	SCSI_CONTROLLER,
+	SSH_PORT,
+	TOOLS_SERIAL,
+} from "./names.ts";
 
 export type Accelerator = "kvm" | "tcg";
 
@@ -49,7 +57,7 @@ export function qemuArguments(spec: MachineSpec, files: QemuFiles, accelerator: 
 		...["-chardev", "stdio,id=qmp,signal=off", "-mon", "chardev=qmp,mode=control"],
 		...firmware(files),
 		...disks(files),
-		...network(spec),
+		...network(spec, files),
 		...["-device", "virtio-rng-pci,bus=pcie.0,addr=0x8"],
 		...["-device", "vmgenid,guid=auto"],
 		...["-device", `virtio-scsi-pci,id=${SCSI_CONTROLLER},bus=pcie.0,addr=0xb`],
@@ -123,11 +131,14 @@ function disks(files: QemuFiles): string[] {
 	];
 }
 
-function network(spec: MachineSpec): string[] {
+function network(spec: MachineSpec, files: QemuFiles): string[] {
 	const forwards = (spec.forwards ?? []).map(
 		(forward) => `,hostfwd=${forward.protocol}:127.0.0.1:${forward.host}-:${forward.guest}`,
 	);
-	const management = `user,id=management,restrict=on,net=10.0.3.0/24,hostfwd=tcp:127.0.0.1:0-${MANAGEMENT_ADDRESS}:22`;
+	const ours = (files.ram === undefined ? [SSH_PORT] : [SSH_PORT, AGENT_PORT]).map(
+		(port) => `,hostfwd=tcp:127.0.0.1:0-${MANAGEMENT_ADDRESS}:${port}`,
+	);
+	const management = `user,id=management,restrict=on,net=10.0.3.0/24${ours.join("")}`;
 	return [
 		...["-netdev", `user,id=primary${forwards.join("")}`],
 		...["-device", `virtio-net-pci,netdev=primary,mac=${PRIMARY_MAC},bus=pcie.0,addr=0x6,romfile=`],

@@ -15,7 +15,7 @@ import { blockError, kernelPanic, kvmFailed, poweredOff, qemuEnded } from "./fai
 import { mayReadMemory } from "./live/memory.ts";
 import type { LiveRecord } from "./live/state.ts";
 import { liveFailure, type LiveIdentity, type LiveProcess, loadLive, saveLive } from "./live/transfer.ts";
-import { MANAGEMENT_ADDRESS } from "./names.ts";
+import { AGENT_PORT, MANAGEMENT_ADDRESS } from "./names.ts";
 import { withNbdDevice } from "./nbd.ts";
 import { watchForPanic } from "./panic.ts";
 import type { Qmp } from "./qmp.ts";
@@ -46,6 +46,7 @@ export class QemuMachine implements Machine {
 	/** Resolves when the QEMU process is gone. */
 	readonly gone: Promise<void>;
 	managementPort = 0;
+	agentPort = 0;
 	ended = false;
 	failure: NodebuildError | undefined;
 	/** QEMU ended by a signal that a defect of its own raises. */
@@ -54,6 +55,8 @@ export class QemuMachine implements Machine {
 	#guest: SshGuest | undefined;
 	#overlay = 0;
 	#ram: { readonly name: string; readonly file: string } | undefined;
+	/** The program that waits in the guest, which a reboot ends; without a key: the guest cannot run it. */
+	#agent: { readonly boot: string | undefined; readonly key: string | undefined } | undefined;
 	/** We ended it ourselves. */
 	#ending = false;
 
@@ -110,6 +113,8 @@ export class QemuMachine implements Machine {
 
 	attachGuest(guest: SshGuest): void {
 		this.#guest = guest;
+		// It does not answer: there may be another one before the next live state.
+		if (!guest.byAgent) this.#agent = undefined;
 	}
 
 	/** Ask QEMU which host ports the kernel chose ("info usernet"). */
@@ -119,7 +124,8 @@ export class QemuMachine implements Machine {
 			const row = /^\s+(TCP|UDP)\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+(\S+)\s+(\d+)/.exec(line);
 			if (row === null) continue;
 			const [, protocol = "", host = "", address = "", port = ""] = row;
-			if (address === MANAGEMENT_ADDRESS) this.managementPort = Number(host);
+			if (address === MANAGEMENT_ADDRESS && Number(port) === AGENT_PORT) this.agentPort = Number(host);
+			else if (address === MANAGEMENT_ADDRESS) this.managementPort = Number(host);
 			else this.ports.set(`${port}/${protocol.toLowerCase()}`, Number(host));
 		}
 		if (this.managementPort !== 0) return;
@@ -137,6 +143,12 @@ export class QemuMachine implements Machine {
 	get canFreezeLive(): boolean {
 		const { identity, files, process } = this.#options;
 		return identity !== undefined && files.ram !== undefined && mayReadMemory(process.pid);
+	}
+
+	async prepareLive(): Promise<void> {
+		const { bootId: boot } = this.guest;
+		if (this.#agent !== undefined && this.#agent.boot === boot) return;
+		this.#agent = { boot, key: await this.guest.startAgent(MANAGEMENT_ADDRESS, AGENT_PORT) };
 	}
 
 	attach(disk: DiskFile): Promise<AttachedDisk> {
@@ -194,12 +206,16 @@ export class QemuMachine implements Machine {
 		if (identity === undefined)
 			throw new NodebuildError({ code: "INTERNAL", message: "this machine has no live state" });
 		const ram = this.#ram?.name ?? identity.ram;
-		return saveLive(this.#live, request, { ...identity, ram, bootId: this.guest.bootId ?? "" }, disk);
+		const { bootId = "" } = this.guest;
+		const key = this.#agent?.boot === bootId ? this.#agent.key : undefined;
+		const agent = key === undefined ? {} : { agent: key };
+		return saveLive(this.#live, request, { ...identity, ram, bootId, ...agent }, disk);
 	}
 
 	/** Load a live state into this machine, which was started to wait for one, and let it run. */
 	async resume(folder: string, record: LiveRecord): Promise<void> {
 		await loadLive(this.#live, folder, record);
+		this.#agent = { boot: record.bootId, key: record.agent };
 	}
 
 	get #live(): LiveProcess {

@@ -5,6 +5,9 @@ export const PRIMARY_MAC = "52:54:00:6e:62:00";
 /** Second card: it lives in a network namespace of its own with nothing but our sshd. */
 export const MANAGEMENT_MAC = "52:54:00:6e:62:01";
 export const MANAGEMENT_ADDRESS = "10.0.3.15";
+/** There, the port of our sshd, and that of the program that waits in machines that were frozen. */
+export const SSH_PORT = 22;
+export const AGENT_PORT = 23;
 /** virtio-blk serial of the disk that carries the tools archive (20 characters at most). */
 export const TOOLS_SERIAL = "nodebuild-tools";
 /** Controller that disks are attached to while the machine runs. */

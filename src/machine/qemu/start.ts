@@ -6,10 +6,9 @@ import { setTimeout } from "node:timers/promises";
 import { NodebuildError } from "../../errors.ts";
 import { SshGuest } from "../../guest/guest.ts";
 import type { Digest } from "../../digest.ts";
+import type { Resumed } from "../../guest/connect.ts";
 import { noteBoot } from "../../guest/reboot.ts";
 import { type ReadinessWarning, waitUntilReady } from "../../guest/readiness.ts";
-import { wakeUp } from "../../guest/wake.ts";
-import { generateKeyPair } from "../../guest/ssh.ts";
 import { deepBacking } from "../../layers/backing.ts";
 import { createOverlay } from "../../layers/qcow2.ts";
 import { portUnusable } from "../../system/ports.ts";
@@ -64,8 +63,7 @@ const BOOT_TIMEOUT = { kvm: 180_000, tcg: 300_000 } as const;
 export async function startMachine(options: StartOptions): Promise<Machine> {
 	const { folder, spec } = options;
 	const state = options.live?.state;
-	const client = state?.record.client ?? generateKeyPair("nodebuild");
-	const host = state?.record.host ?? generateKeyPair("nodebuild-host");
+	const { client, host } = state?.record ?? (await newKeys());
 	// A torn state is found while QEMU comes up; nothing of it is loaded before.
 	const whole = state === undefined ? Promise.resolve() : requireWhole(state.folder, state.record);
 	whole.catch(() => undefined);
@@ -116,20 +114,19 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
 		await whole;
 		if (state !== undefined) await machine.resume(state.folder, state.record);
 		await machine.readPorts();
-		options.onNote?.("waiting for SSH");
+		options.onNote?.(state === undefined ? "waiting for SSH" : "waiting for the guest");
 		const guest = await SshGuest.connect({
 			target: { ...machine.address, key: client.private },
 			gone: machine.gone,
 			crashed: async () => (await machine.consoleTail(500)).some((line) => line.includes("Kernel panic")),
 			atWork: () => activity.worked(),
 			bootTimeout: BOOT_TIMEOUT[options.accelerator],
-			...(state === undefined ? {} : { resumeTimeout: RESUME_TIMEOUT }),
+			...(state === undefined ? {} : { resumed: resumed(machine, state.record) }),
 			...(options.signal === undefined ? {} : { signal: options.signal }),
 		});
 		machine.attachGuest(guest);
 		if (state !== undefined) {
 			guest.bootId = state.record.bootId;
-			guest.prepend(wakeUp);
 			return machine;
 		}
 		await noteBoot(guest);
@@ -141,6 +138,16 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
 		await machine.kill();
 		throw failure;
 	}
+}
+
+async function newKeys(): Promise<Pick<LiveRecord, "client" | "host">> {
+	const { generateKeyPair } = await import("../../guest/ssh.ts");
+	return { client: generateKeyPair("nodebuild"), host: generateKeyPair("nodebuild-host") };
+}
+
+function resumed({ address, agentPort }: QemuMachine, { agent: key }: LiveRecord): Resumed {
+	const agent = key === undefined ? {} : { agent: { host: address.host, port: agentPort, key } };
+	return { timeout: RESUME_TIMEOUT, ...agent };
 }
 
 /** The overlay that the machine writes to: a new one, or where a live state has one of its own, a copy of that. */

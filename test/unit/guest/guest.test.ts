@@ -1,5 +1,6 @@
 import { describe, expect, onTestFinished, test } from "vitest";
-import { SshGuest, type SshGuestOptions } from "../../../src/guest/guest.ts";
+import type { SshGuestOptions } from "../../../src/guest/connect.ts";
+import { SshGuest } from "../../../src/guest/guest.ts";
 import { type SshServer, sshServer } from "./ssh-server.ts";
 
 const BOOT_ID = "cat /proc/sys/kernel/random/boot_id";
@@ -177,7 +178,7 @@ describe("connecting", () => {
 	test("of a resumed machine is given up sooner than that of one that boots", async () => {
 		const server = await sshServer();
 		await server.close();
-		await expect(connect(server, { bootTimeout: 600_000, resumeTimeout: 300 })).rejects.toMatchObject({
+		await expect(connect(server, { bootTimeout: 600_000, resumed: { timeout: 300 } })).rejects.toMatchObject({
 			code: "MACHINE_NOT_READY",
 		});
 	});
@@ -200,7 +201,7 @@ describe("connecting", () => {
 
 	test("after a reboot is waited for as for a boot, in a resumed machine too", async () => {
 		const server = await sshServer();
-		const guest = await connect(server, { resumeTimeout: 60_000, bootTimeout: 300 });
+		const guest = await connect(server, { resumed: { timeout: 60_000 }, bootTimeout: 300 });
 		await server.close();
 		await expect(guest.reconnect()).rejects.toMatchObject({ message: expect.stringContaining("within 0 s") });
 	});

@@ -5,6 +5,7 @@ import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { digestOf, type Digest } from "../../../digest.ts";
 import { messageOf, NodebuildError } from "../../../errors.ts";
+import { AGENT_PROGRAM } from "../../../guest/agent/program.ts";
 import type { KeyPair } from "../../../guest/ssh.ts";
 import type { MachineSpec } from "../../types.ts";
 import { type Accelerator, qemuArguments } from "../arguments.ts";
@@ -36,6 +37,8 @@ export interface LiveRecord {
 	/** Keys of the sshd that runs in the frozen guest. */
 	readonly client: KeyPair;
 	readonly host: KeyPair;
+	/** Key of the program that waits in the frozen guest for commands; absent: none does. */
+	readonly agent?: string;
 	/** The guest's boot id. */
 	readonly bootId: string;
 	/** The firmware's ROM, packed: see firmware.ts. */
@@ -51,7 +54,7 @@ export function fingerprint(spec: MachineSpec, accelerator: Accelerator, qemuVer
 		qemuVersion,
 		hostCpu: accelerator === "kvm" ? hostCpu : "",
 		// It runs in the frozen guest as it was started.
-		access: digestOf([START_SCRIPT, SSHD_CONFIG]),
+		access: digestOf([START_SCRIPT, SSHD_CONFIG, AGENT_PROGRAM]),
 	});
 }
 

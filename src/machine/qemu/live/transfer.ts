@@ -20,7 +20,7 @@ export interface LiveProcess {
 }
 
 /** What a live state says of its machine. */
-export type LiveIdentity = Pick<LiveRecord, "fits" | "ram" | "client" | "host">;
+export type LiveIdentity = Pick<LiveRecord, "fits" | "ram" | "client" | "host" | "agent">;
 
 /**
  * Stop the guest and save its devices and its own pages; it stands still afterwards.

@@ -1,0 +1,30 @@
+/** The program that waits in frozen guests, on this host: with its Python, in this process's namespaces. */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import { AgentConnection, type AgentTarget } from "../../../src/guest/agent/agent.ts";
+import { generateAgentKey, startAgent } from "../../../src/guest/agent/start.ts";
+
+export function agentProgram(): AgentTarget {
+	const folder = mkdtempSync(join(tmpdir(), "nodebuild-agent-"));
+	const key = generateAgentKey();
+	const input = startAgent({ key, address: "127.0.0.1", port: 0, folder, init: "self" });
+	const env = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
+	const said = execFileSync("/bin/sh", ["-s"], { input, env, encoding: "utf8" });
+	const target = { host: "127.0.0.1", port: Number(said), key };
+	onTestFinished(async () => {
+		await endProgram(target);
+		rmSync(folder, { recursive: true });
+	});
+	return target;
+}
+
+/** As a step might; whatever it runs goes on. */
+export async function endProgram(target: AgentTarget): Promise<void> {
+	const connection = await AgentConnection.connect(target, { timeout: 10_000, wake: false }).catch(() => undefined);
+	if (connection === undefined) return;
+	await connection.exec("kill -9 $PPID");
+	await connection.closed;
+}
