@@ -18,6 +18,7 @@ RUN : restart; systemctl restart ssh && systemctl is-active ssh
 RUN : by name; pkill sshd; echo "status §?"
 RUN systemctl restart ssh
 RUN ["pkill", "-9", "-f", "sshd"]
+RUN : pythons; pkill -9 -x python3; echo "status §?"
 RUN : the program; readlink /proc/§PPID/exe
 RUN : anew; systemctl reset-failed ssh; systemctl start ssh && systemctl is-active ssh
 RUN <<TEXT
@@ -47,7 +48,9 @@ describe("a machine whose steps end sshd", () => {
 	it("goes on, whichever way they are ended", () => {
 		expect(said(": by name;")).toEqual(["status 0"]);
 		expect(done.ran).toContain('RUN ["pkill", "-9", "-f", "sshd"]');
-		expect(said(": the program;")).toEqual([expect.stringMatching(/\/machine-access/)]);
+		// 1: there is none of that name.
+		expect(said(": pythons;")).toEqual(["status 1"]);
+		expect(said(": the program;")).toEqual([expect.stringMatching(/\/machine-access-agent/)]);
 	});
 
 	it("has services that restart as anywhere", () => {

@@ -26,7 +26,7 @@ export interface AgentStart {
  */
 export function startAgent({ key, address, port, folder = "/run", init = "1" }: AgentStart): string {
 	// Neither its name nor its arguments say "python".
-	const copy = quote(`${folder}/machine-agent`);
+	const copy = quote(`${folder}/machine-access-agent`);
 	return `set -e
 umask 077
 python=$(command -v python3 || command -v /usr/libexec/platform-python)
