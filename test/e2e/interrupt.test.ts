@@ -56,7 +56,7 @@ describe("a build that is interrupted", () => {
 		"by %s while the machine boots ends with 130 and cleans up",
 		async (signal) => {
 			const running = begin(await project(FIRST));
-			await running.waitFor(/"task-log".*waiting for SSH/);
+			await running.waitFor(/"task-log".*waiting for (SSH|the guest)/);
 			process.kill(running.pid, signal);
 			expect((await running.outcome).status).toBe(130);
 			expect(await processesIn(home)).toEqual([]);
