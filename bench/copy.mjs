@@ -135,11 +135,12 @@ async function benchShape(nodebuild, { running, guest, key }, shape) {
 	const local = await running.machine.attach({ file: archive, format: "raw", readOnly: true });
 	await guest.script(`dd if=${local.device} of=/var/tmp/bench.tar bs=1M status=none && sync`);
 	await local.detach();
+	const request = { origins: [], dest: "/opt/bench/", link: false, parents: false, exclude: [], unpack: false };
 	const ways = {
-		"as a disk": () => ours({ disks, bytes: 2 ** 40 }),
+		"COPY, as a disk": () => nodebuild.copyIntoGuest(nodebuild.machineDestination(guest, disks), request, copy, signal),
 		"in the guest, from its own disk": () =>
 			guest.script(`exec ${TAR.join(" ")} -b 2048 -f /var/tmp/bench.tar`, { timeout: 600_000 }),
-		"over our SSH connection": () => ours({ bytes: 0 }),
+		"as a stream": () => ours({ bytes: 0 }),
 		"tar | ssh, chacha20-poly1305": () => overOpenSsh(running, key, "chacha20-poly1305@openssh.com", archive),
 		"tar | ssh, aes128-gcm": () => overOpenSsh(running, key, "aes128-gcm@openssh.com", archive),
 	};
@@ -155,7 +156,14 @@ async function benchShape(nodebuild, { running, guest, key }, shape) {
 
 try {
 	const nodebuild = await sources(
-		["build/machines.ts", "build/transport.ts", "context/index.ts", "layers/store.ts"],
+		[
+			"build/copy.ts",
+			"build/destination.ts",
+			"build/machines.ts",
+			"build/transport.ts",
+			"context/index.ts",
+			"layers/store.ts",
+		],
 		folder,
 	);
 	const home = process.env.NODEBUILD_HOME;

@@ -2,7 +2,7 @@
  * What a COPY does in the guest before its files arrive: make directories, and refuse or clear what stands in the way.
  * The rules are those of tonistiigi/fsutil's copy, which BuildKit uses. Pure.
  */
-import type { CopyLayout, Placement, ResolvedCopy } from "../context/index.ts";
+import type { ApartContent, CopyLayout, Placement, ResolvedCopy } from "../context/index.ts";
 import { joinPath } from "../context/index.ts";
 import { quote } from "../guest/command.ts";
 import type { CopyRequest } from "../plan/types.ts";
@@ -70,13 +70,29 @@ function entryLines({ copy, placement, layout, root }: CopyPlan): readonly strin
 	return copy.sources.flatMap((source, i) => {
 		const target = placement.targets[i];
 		if (target === undefined || source.archive !== undefined) return [];
-		return source.entries.map((entry) => {
-			const path = quote(`${root}${joinPath(target, entry.path)}`);
-			if (entry.type !== "directory") return `f ${path}`;
-			if (entry.passage !== true) return `d ${path}`;
-			const octal = (mode: number): string => mode.toString(8);
-			return `through ${path} ${octal(entry.mode)} ${octal(layout.mode?.(entry.mode, true) ?? entry.mode)}`;
-		});
+		const lines: string[] = [];
+		let within = "";
+		const group = (folder: string): void => {
+			if (folder === within) return;
+			if (within !== "") lines.push("fi");
+			// Nothing stands in the way in a folder that is not there.
+			if (folder !== "") lines.push(`if [ -e ${quote(folder)} ]; then`);
+			within = folder;
+		};
+		for (const entry of source.entries) {
+			const at = `${root}${joinPath(target, entry.path)}`;
+			const path = quote(at);
+			if (entry.type === "directory" && entry.passage === true) {
+				group("");
+				const octal = (mode: number): string => mode.toString(8);
+				lines.push(`through ${path} ${octal(entry.mode)} ${octal(layout.mode?.(entry.mode, true) ?? entry.mode)}`);
+				continue;
+			}
+			group(at.slice(0, at.lastIndexOf("/")) || "/");
+			lines.push(`${entry.type === "directory" ? "d" : "f"} ${path}`);
+		}
+		group("");
+		return lines;
 	});
 }
 
@@ -98,3 +114,24 @@ export function clashAmongSources({ copy, placement }: Pick<CopyPlan, "copy" | "
 	}
 	return undefined;
 }
+
+/**
+ * Fills files that tar has made empty, from the disk that is $0 (see context/apart.ts): past the caches where both file
+ * system and dd(1) can do that (O_DIRECT, GNU's "iflag"), else as any program would.
+ */
+export function apartScript(contents: readonly ApartContent[], root: string): string {
+	if (contents.length === 0) return "";
+	const lines = contents.map(({ name, offset, room, entry, mtime }) =>
+		["put", quote(`${root}/${name}`), offset, room, entry.size, mtime].join(" "),
+	);
+	return `${PUT}${lines.map((line) => `${line} || exit\n`).join("")}`;
+}
+
+const PUT = `disk=$0
+put() {
+	dd if="$disk" of="$1" bs=1048576 skip="$2" count="$3" iflag=direct,skip_bytes,count_bytes oflag=direct \\
+		conv=notrunc,nocreat status=none 2>/dev/null ||
+	dd if="$disk" of="$1" bs=4096 skip=$(($2 / 4096)) count=$(($3 / 4096)) conv=notrunc || return
+	truncate -s "$4" "$1" && touch -c -m -d "@$5" "$1"
+}
+`;

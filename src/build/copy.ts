@@ -3,7 +3,9 @@ import { buffer } from "node:stream/consumers";
 import { Readable } from "node:stream";
 import {
 	copyStream,
+	copyWithApart,
 	type Destination as Located,
+	findApart,
 	parseChmod,
 	planLayout,
 	type ResolvedCopy,
@@ -11,9 +13,9 @@ import {
 import { NodebuildError } from "../errors.ts";
 import type { ExecResult, Guest } from "../guest/types.ts";
 import type { CopyRequest } from "../plan/types.ts";
-import { CLASH, type CopyPlan, clashAmongSources, isLink, prepareScript } from "./copy-script.ts";
+import { apartScript, CLASH, type CopyPlan, clashAmongSources, isLink, prepareScript } from "./copy-script.ts";
 import { type Destination, type Guess, readElsewhere, resolveOwner } from "./destination.ts";
-import { type Extraction, extractArchive, paysAsDisk, streamTo } from "./transport.ts";
+import { type DiskContent, type Extraction, extractArchive, paysAsDisk, streamTo } from "./transport.ts";
 import { unpackArchive } from "./unpack.ts";
 
 /** @throws NodebuildError COPY_FAILED for what stands in the way or what the guest's tar said, GUEST_DISK_FULL. */
@@ -37,14 +39,27 @@ export async function copyIntoGuest(
 	const tried =
 		guess === undefined ? undefined : await tryAtOnce(guess, planAt(guess.located), { guest, request, signal });
 	if (tried === "done") return;
-	const plan = planAt(exact ?? tried ?? (await destination.locate(request.dest)));
-	const { placement, layout } = plan;
-	await prepare(guest, plan, request);
 	const common = { guest, disks: destination.disks, signal };
-	if (copy.sources.some(({ archive }) => archive === undefined)) {
-		const tar = tarInto(`${root}/`, hasXattrs(copy));
-		await extract({ ...common, tar, bytes: archiveSize(copy), open: () => copyStream(copy, layout) }, request);
-	}
+	const write = async (plan: CopyPlan, check?: string): Promise<CopyPlan> => {
+		const prepared = prepare(guest, plan, request, check);
+		if (copy.sources.some(({ archive }) => archive === undefined)) {
+			const tar = tarInto(`${root}/`, hasXattrs(copy));
+			const open = (): Readable => copyStream(copy, plan.layout);
+			const openForDisk = (): Promise<DiskContent> => largeFilesApart(plan);
+			await extract({ ...common, tar, bytes: archiveSize(copy), open, openForDisk }, request, prepared);
+		}
+		await prepared;
+		return plan;
+	};
+	const known = exact ?? tried;
+	const guessed = guess === undefined || known !== undefined ? undefined : planAt(guess.located);
+	const { placement } =
+		guess === undefined || guessed === undefined || clashAmongSources(guessed) !== undefined
+			? await write(planAt(known ?? (await destination.locate(request.dest))))
+			: await write(guessed, guess.check(kindMatters(copy, guess.located))).catch((error: unknown) => {
+					if (error instanceof Elsewhere) return write(planAt(error.located));
+					throw error;
+				});
 	for (const [index, source] of copy.sources.entries()) {
 		const into = placement.targets[index];
 		if (source.archive === undefined || into === undefined) continue;
@@ -53,6 +68,11 @@ export async function copyIntoGuest(
 			extract({ ...common, tar: tarInto(directory, true, harmless), bytes, open }, request),
 		);
 	}
+}
+
+async function largeFilesApart({ copy, layout, root }: CopyPlan): Promise<DiskContent> {
+	const { stream, contents } = copyWithApart(copy, layout, await findApart(copy, layout));
+	return { stream, after: () => apartScript(contents, root) };
 }
 
 /** Characters of a script that goes with the command itself. */
@@ -104,9 +124,23 @@ function tarInto(directory: string, xattrs: boolean, harmless = true): readonly 
 	return ["tar", "-x", "-p", ...more, "-C", directory, "--numeric-owner"];
 }
 
-async function prepare(guest: Guest, plan: CopyPlan, request: CopyRequest): Promise<void> {
+/** The destination is not where it was guessed to be; nothing was changed. */
+class Elsewhere extends Error {
+	readonly located: Located;
+
+	constructor(located: Located) {
+		super(`the destination is ${located.dest}`);
+		this.located = located;
+	}
+}
+
+/** @throws Elsewhere when `check` says so; NodebuildError COPY_FAILED for what stands in the way. */
+async function prepare(guest: Guest, plan: CopyPlan, request: CopyRequest, check?: string): Promise<void> {
 	const among = plan.link ? undefined : clashAmongSources(plan);
-	refuseClash(among === undefined ? await guest.script(prepareScript(plan)) : CLASH + among, plan, request);
+	const answer = among === undefined ? await guest.script(prepareScript(plan, check)) : CLASH + among;
+	const elsewhere = readElsewhere(answer);
+	if (elsewhere !== undefined) throw new Elsewhere(elsewhere);
+	refuseClash(answer, plan, request);
 }
 
 function refuseClash(answer: string, { root }: CopyPlan, { dest }: CopyRequest): void {
@@ -123,8 +157,12 @@ function archiveSize({ bytes, sources }: ResolvedCopy): number {
 	return sources.reduce((sum, { entries }) => sum + entries.length * 1024, bytes);
 }
 
-function extract(extraction: Omit<Extraction, "onStderr">, request: CopyRequest): Promise<void> {
-	return extracted(request, (onStderr) => extractArchive({ ...extraction, onStderr }));
+function extract(
+	extraction: Omit<Extraction, "onStderr">,
+	request: CopyRequest,
+	prepared?: Promise<void>,
+): Promise<void> {
+	return extracted(request, (onStderr) => extractArchive({ ...extraction, onStderr }, prepared));
 }
 
 async function extracted(

@@ -20,6 +20,12 @@ export interface DiskPort {
 	attach(disk: DiskFile): Promise<AttachedDisk>;
 }
 
+export interface DiskContent {
+	readonly stream: Readable;
+	/** Shell for after tar, once the stream has been read; $0 is the disk. */
+	readonly after: () => string;
+}
+
 export interface Extraction {
 	readonly guest: Guest;
 	/** Undefined: the machine takes no disks. */
@@ -30,6 +36,8 @@ export interface Extraction {
 	readonly bytes: number;
 	/** The archive; asked for anew when a way did not work. */
 	readonly open: () => Readable;
+	/** What a disk is to hold instead: the archive, and what comes behind it. */
+	readonly openForDisk?: () => Promise<DiskContent>;
 	readonly signal: AbortSignal;
 	readonly onStderr: (data: Uint8Array) => void;
 }
@@ -44,10 +52,22 @@ export function paysAsDisk(bytes: number): boolean {
 	return bytes >= DISK_PAYS;
 }
 
-/** @throws NodebuildError COPY_FAILED of the archive's stream, MACHINE_LOST, INTERRUPTED. */
-export async function extractArchive(extraction: Extraction): Promise<ExecResult> {
+/**
+ * @param prepared the guest is ready for the files; the disk is written and plugged in meanwhile.
+ * @throws NodebuildError COPY_FAILED of the archive's stream, MACHINE_LOST, INTERRUPTED; what `prepared` throws.
+ */
+export async function extractArchive(extraction: Extraction, prepared?: Promise<void>): Promise<ExecResult> {
 	const { disks, bytes } = extraction;
-	const disk = disks !== undefined && paysAsDisk(bytes) ? await plugIn(disks, extraction) : undefined;
+	const plugging = disks !== undefined && paysAsDisk(bytes) ? plugIn(disks, extraction) : undefined;
+	// Told below; what is wrong with the destination comes first.
+	plugging?.catch(() => undefined);
+	try {
+		await prepared;
+	} catch (error) {
+		await plugging?.then((disk) => disk?.unplug()).catch(() => undefined);
+		throw error;
+	}
+	const disk = await plugging;
 	return disk === undefined ? overSsh(extraction) : fromDisk(disk, extraction);
 }
 
@@ -65,17 +85,20 @@ function overSsh({ guest, tar, open, signal, onStderr }: Extraction): Promise<Ex
 
 interface ArchiveDisk {
 	readonly device: string;
+	/** Shell for after tar. */
+	readonly after: string;
 	unplug(): Promise<void>;
 }
 
 /** Undefined when it did not work: SSH does the same, only slower. */
-async function plugIn(disks: DiskPort, { open, signal }: Extraction): Promise<ArchiveDisk | undefined> {
+async function plugIn(disks: DiskPort, { open, openForDisk, signal }: Extraction): Promise<ArchiveDisk | undefined> {
 	const file = join(disks.folder, `${ownedName()}.tar`);
 	const remove = (): Promise<void> => rm(file, { force: true });
 	try {
-		await pipeline(open(), createWriteStream(file, { flags: "wx", mode: 0o600 }), { signal });
+		const content = (await openForDisk?.()) ?? { stream: open(), after: () => "" };
+		await pipeline(content.stream, createWriteStream(file, { flags: "wx", mode: 0o600 }), { signal });
 		const { device, detach } = await disks.attach({ file, format: "raw", readOnly: true });
-		return { device, unplug: () => detach().finally(remove) };
+		return { device, after: content.after(), unplug: () => detach().finally(remove) };
 	} catch (error) {
 		await remove();
 		if (signal.aborted) throw new NodebuildError({ code: "INTERRUPTED", message: "interrupted", cause: error });
@@ -86,13 +109,14 @@ async function plugIn(disks: DiskPort, { open, signal }: Extraction): Promise<Ar
 }
 
 /** Read ahead while tar writes; $0 is the disk. A kernel that has it otherwise is only slower. */
-const READ_AHEAD = `{ echo 4096 > "/sys/block/\${0##*/}/queue/read_ahead_kb"; } 2>/dev/null; exec "$@"`;
+const READ_AHEAD = `{ echo 4096 > "/sys/block/\${0##*/}/queue/read_ahead_kb"; } 2>/dev/null; `;
 
 async function fromDisk(disk: ArchiveDisk, { guest, tar, signal, onStderr }: Extraction): Promise<ExecResult> {
-	const { device } = disk;
+	const { device, after } = disk;
 	let result: ExecResult;
 	try {
-		const argv = ["/bin/sh", "-c", READ_AHEAD, device, ...tar, ...LARGE_RECORDS, "-f", device];
+		const script = `${READ_AHEAD}${after === "" ? 'exec "$@"' : `"$@" || exit\n${after}`}`;
+		const argv = ["/bin/sh", "-c", script, device, ...tar, ...LARGE_RECORDS, "-f", device];
 		result = await guest.exec({ argv, signal, onStderr });
 	} catch (error) {
 		// Why it failed is worth more than that a machine which is about to be ended kept a disk.

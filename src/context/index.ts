@@ -1,4 +1,5 @@
 /** The build context: what COPY and ADD find in it, its digests, and the stream that carries it to the guest. */
+export { type ApartContent, copyWithApart, findApart } from "./apart.ts";
 export { archiveKind, archiveStream } from "./archive.ts";
 export { applyChmod, parseChmod } from "./chmod.ts";
 export { contentStream } from "./content.ts";

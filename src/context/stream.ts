@@ -18,11 +18,11 @@ const BLOCK = 128 * 1024;
  * The stream fails with NodebuildError COPY_FAILED when a file is not the one that was digested any more.
  */
 export function copyStream(copy: ResolvedCopy, layout: CopyLayout): Readable {
-	return Readable.from(inBlocks(pieces(copy, layout)), { objectMode: false, highWaterMark: PIECE });
+	return Readable.from(inBlocks(tarOf(copy, layout)), { objectMode: false, highWaterMark: PIECE });
 }
 
 /** Headers, contents and padding of small files put together, so that each piece is worth a packet. */
-async function* inBlocks(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+export async function* inBlocks(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
 	let kept: Uint8Array[] = [];
 	let length = 0;
 	for await (const piece of source) {
@@ -36,14 +36,21 @@ async function* inBlocks(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint
 	if (length > 0) yield Buffer.concat(kept);
 }
 
-async function* pieces(copy: ResolvedCopy, layout: CopyLayout): AsyncGenerator<Uint8Array> {
+/** @param empty files whose content is not in the archive. */
+export async function* tarOf(
+	copy: ResolvedCopy,
+	layout: CopyLayout,
+	empty: ReadonlySet<CopyEntry> = new Set(),
+): AsyncGenerator<Uint8Array> {
 	for (const [i, source] of copy.sources.entries()) {
 		if (source.archive !== undefined) continue;
 		const target = layout.targets[i];
 		if (target === undefined) throw new Error(`no target for source ${source.name}`);
 		for (const entry of source.entries) {
 			if (entry.passage === true) continue;
-			yield* member(entry, headOf(entry, target, layout));
+			const head = headOf(entry, target, layout);
+			if (empty.has(entry)) yield tarHead({ ...head, size: 0 });
+			else yield* member(entry, head);
 		}
 	}
 	yield TAR_END;
