@@ -167,6 +167,8 @@ async function bring(request: StartRequest, host: Host, handle: Task, live?: Liv
 			spec: request.spec,
 			disk: { backing: request.disk, backingName: backingNameOfDisk(request.disk), virtualSize: request.virtualSize },
 			folder: work.path,
+			// Others have host names of their own.
+			...(request.purpose === "build" ? { keep: join(request.store.home, "host") } : {}),
 			qemu: host.qemu,
 			accelerator: host.report.accelerator,
 			purpose: request.purpose,

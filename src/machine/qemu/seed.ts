@@ -1,9 +1,11 @@
 /** The two small disks a machine boots with: cloud-init's seed and our tools archive. */
-import { writeFile } from "node:fs/promises";
+import { link, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { pack } from "tar-stream";
+import { digestOf } from "../../digest.ts";
 import { NodebuildError } from "../../errors.ts";
+import { fsyncFile } from "../../system/files.ts";
 import { run } from "../../system/process.ts";
 import {
 	GENERATOR,
@@ -18,12 +20,34 @@ import {
 	userData,
 } from "./guest-files.ts";
 
-/** FAT image labelled CIDATA, cloud-init's NoCloud datasource. */
-export async function writeSeed(
-	folder: string,
-	options: { readonly purpose: SeedPurpose; readonly instance: string; readonly hostname: string },
-): Promise<string> {
+export interface SeedOptions {
+	readonly purpose: SeedPurpose;
+	readonly instance: string;
+	readonly hostname: string;
+	/** A folder for images that were made, which are taken from there again: two programs less to start. */
+	readonly keep?: string;
+}
+
+/** FAT image labelled CIDATA, cloud-init's NoCloud datasource. Nobody may write to it. */
+export async function writeSeed(folder: string, options: SeedOptions): Promise<string> {
 	const image = join(folder, "seed.img");
+	if (options.keep === undefined) return await makeSeed(folder, image, options);
+	const { purpose, instance, hostname } = options;
+	const name = digestOf([userData(purpose), metaData(instance, hostname)]).slice("sha256:".length, SEED_NAME_END);
+	const kept = join(options.keep, `seed-${name}.img`);
+	const found = await link(kept, image).then(
+		() => true,
+		() => false,
+	);
+	if (found) return image;
+	await makeSeed(folder, image, options);
+	await fsyncFile(image);
+	// Another build may have been quicker; where it cannot be kept, it is made again.
+	await link(image, kept).catch(() => undefined);
+	return image;
+}
+
+async function makeSeed(folder: string, image: string, options: SeedOptions): Promise<string> {
 	const user = join(folder, "user-data");
 	const meta = join(folder, "meta-data");
 	await Promise.all([
@@ -34,6 +58,9 @@ export async function writeSeed(
 	await mtools("mcopy", ["-i", image, user, meta, "::"]);
 	return image;
 }
+
+/** Of a digest, what names the image. */
+const SEED_NAME_END = "sha256:".length + 16;
 
 async function mtools(tool: string, args: readonly string[]): Promise<void> {
 	const result = await run(tool, args, { package: "mtools" });

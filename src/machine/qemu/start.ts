@@ -28,6 +28,8 @@ export interface StartOptions {
 	readonly disk: MachineDisk;
 	/** Private folder for overlays, seeds and logs; its owner removes it. */
 	readonly folder: string;
+	/** Folder of this host's for what is the same for all machines. */
+	readonly keep?: string;
 	readonly qemu: string;
 	readonly accelerator: Accelerator;
 	/** "build": our access lasts over reboots (a file on the disk); "run": nothing is written. */
@@ -73,6 +75,7 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
 			purpose: options.purpose,
 			instance: "nodebuild-1",
 			hostname: spec.hostname ?? "localhost",
+			...(options.keep === undefined ? {} : { keep: options.keep }),
 		}),
 		writeTools(folder, { hostKey: host.private, authorized: client.public }),
 		makeDisk(disk, options),

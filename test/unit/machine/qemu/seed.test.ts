@@ -1,4 +1,5 @@
-import { readFile, stat } from "node:fs/promises";
+import { readdir, readFile, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { generateKeyPair } from "../../../../src/guest/ssh.ts";
 import { GENERATOR, START_SCRIPT, userData } from "../../../../src/machine/qemu/guest-files.ts";
@@ -18,6 +19,28 @@ test.each(["build", "run"] as const)(
 		expect((await stat(image)).size % 512).toBe(0);
 	},
 );
+
+test("a seed that was made is kept, and made anew where it is not there any more or is another one", async () => {
+	const keep = await tempDir();
+	const make = async (hostname: string) => {
+		const folder = await tempDir();
+		const image = await writeSeed(folder, { purpose: "build", instance: "nodebuild-1", hostname, keep });
+		return { ino: (await stat(image)).ino, files: await readdir(folder) };
+	};
+	const first = await make("a");
+	expect(await make("a")).toEqual({ ino: first.ino, files: ["seed.img"] });
+	expect((await make("b")).ino).not.toBe(first.ino);
+	const kept = await readdir(keep);
+	expect(kept).toHaveLength(2);
+	for (const name of kept) await rm(join(keep, name));
+	expect((await make("a")).files).toContain("user-data");
+	expect(await readdir(keep)).toHaveLength(1);
+	expect(await make(`a`)).toMatchObject({ files: ["seed.img"] });
+	const gone = join(keep, "gone");
+	expect(
+		await readFile(await writeSeed(await tempDir(), { purpose: "run", instance: "i", hostname: "h", keep: gone })),
+	).toHaveLength(1_474_560);
+});
 
 test("the tools are a tar archive in whole sectors, root's, its keys private", async () => {
 	const host = generateKeyPair("host");
