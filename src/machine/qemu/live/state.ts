@@ -5,11 +5,12 @@ import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { digestOf, type Digest } from "../../../digest.ts";
 import { messageOf, NodebuildError } from "../../../errors.ts";
-import { AGENT_PROGRAM } from "../../../guest/agent/program.ts";
+import { startAgent } from "../../../guest/agent/start.ts";
 import type { KeyPair } from "../../../guest/ssh.ts";
 import type { MachineSpec } from "../../types.ts";
 import { type Accelerator, qemuArguments } from "../arguments.ts";
 import { SSHD_CONFIG, START_SCRIPT } from "../guest-files.ts";
+import { AGENT_PORT, MANAGEMENT_ADDRESS } from "../names.ts";
 import type { Run } from "./memory.ts";
 
 export const DEVICES = "devices";
@@ -54,7 +55,11 @@ export function fingerprint(spec: MachineSpec, accelerator: Accelerator, qemuVer
 		qemuVersion,
 		hostCpu: accelerator === "kvm" ? hostCpu : "",
 		// It runs in the frozen guest as it was started.
-		access: digestOf([START_SCRIPT, SSHD_CONFIG, AGENT_PROGRAM]),
+		access: digestOf([
+			START_SCRIPT,
+			SSHD_CONFIG,
+			startAgent({ key: "", address: MANAGEMENT_ADDRESS, port: AGENT_PORT }),
+		]),
 	});
 }
 
