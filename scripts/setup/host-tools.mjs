@@ -111,7 +111,7 @@ export const TOOLS = [
 	},
 	{
 		probe: "/usr/bin/python3",
-		use: "runs the program that frozen machines wait in",
+		use: "runs the program that waits in frozen machines, for its tests",
 		need: "test",
 		packages: { debian: "python3", fedora: "python3", rhel: "python3" },
 	},

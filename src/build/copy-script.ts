@@ -117,7 +117,8 @@ export function clashAmongSources({ copy, placement }: Pick<CopyPlan, "copy" | "
 
 /**
  * Fills files that tar has made empty, from the disk that is $0 (see context/apart.ts): past the caches where both file
- * system and dd(1) can do that (O_DIRECT, GNU's "iflag"), else as any program would.
+ * system and dd(1) can do that (O_DIRECT, GNU's "iflag"), else as any program would. None is made anew: in a sticky
+ * directory that needs its owner (proc_sys_fs(5), "protected_regular").
  */
 export function apartScript(contents: readonly ApartContent[], root: string): string {
 	if (contents.length === 0) return "";
@@ -129,9 +130,10 @@ export function apartScript(contents: readonly ApartContent[], root: string): st
 
 const PUT = `disk=$0
 put() {
-	dd if="$disk" of="$1" bs=1048576 skip="$2" count="$3" iflag=direct,skip_bytes,count_bytes oflag=direct \\
+	dd if="$disk" of="$1" bs=1048576 skip="$2" count="$3" iflag=direct,fullblock,skip_bytes,count_bytes oflag=direct \\
 		conv=notrunc,nocreat status=none 2>/dev/null ||
+	dd if="$disk" of="$1" bs=4096 skip=$(($2 / 4096)) count=$(($3 / 4096)) conv=notrunc,nocreat 2>/dev/null ||
 	dd if="$disk" of="$1" bs=4096 skip=$(($2 / 4096)) count=$(($3 / 4096)) conv=notrunc || return
-	truncate -s "$4" "$1" && touch -c -m -d "@$5" "$1"
+	truncate -c -s "$4" "$1" && touch -c -m -d "@$5" "$1"
 }
 `;

@@ -58,12 +58,15 @@ export function paysAsDisk(bytes: number): boolean {
  */
 export async function extractArchive(extraction: Extraction, prepared?: Promise<void>): Promise<ExecResult> {
 	const { disks, bytes } = extraction;
-	const plugging = disks !== undefined && paysAsDisk(bytes) ? plugIn(disks, extraction) : undefined;
+	const useless = new AbortController();
+	const signal = AbortSignal.any([extraction.signal, useless.signal]);
+	const plugging = disks !== undefined && paysAsDisk(bytes) ? plugIn(disks, { ...extraction, signal }) : undefined;
 	// Told below; what is wrong with the destination comes first.
 	plugging?.catch(() => undefined);
 	try {
 		await prepared;
 	} catch (error) {
+		useless.abort();
 		await plugging?.then((disk) => disk?.unplug()).catch(() => undefined);
 		throw error;
 	}

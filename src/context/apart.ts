@@ -14,8 +14,12 @@ import type { CopyEntry, CopyLayout, ResolvedCopy } from "./types.ts";
 const LARGE = 4 * 1024 * 1024;
 /** No disk asks for more, and no file system has larger blocks (open(2), "O_DIRECT"). */
 const ALIGNMENT = 4096;
-/** So many at most: each is a line of the script. */
-const MOST = 200;
+/** Bytes that are copied at a time; a last piece that is shorter would be written with a sync of its own (dd(1)). */
+const PIECE_IN_GUEST = 1024 * 1024;
+/** Bytes of their names, which all stand in one argument: less than half of what Linux takes (MAX_ARG_STRLEN, execve(2)). */
+const NAMES = 50_000;
+/** ... each with so many more. */
+const LINE = 160;
 
 export interface ApartFile {
 	readonly entry: CopyEntry;
@@ -25,7 +29,7 @@ export interface ApartFile {
 	readonly mtime: number;
 }
 
-/** Where a file's content lies on the disk, in bytes; `room` is its size, rounded up to whole blocks. */
+/** Where a file's content lies on the disk, in bytes; `room` is its size, rounded up to whole pieces. */
 export interface ApartContent extends ApartFile {
 	readonly offset: number;
 	readonly room: number;
@@ -51,8 +55,10 @@ export async function findApart({ sources }: ResolvedCopy, layout: CopyLayout): 
 		}
 	}
 	const apart: ApartFile[] = [];
+	let names = 0;
 	for (const file of files) {
-		if (apart.length === MOST) break;
+		names += Buffer.byteLength(file.name.replaceAll("'", "four")) + LINE;
+		if (names > NAMES) break;
 		if (written.get(file.name) === 1 && (await sparseEntry(file.entry, file.name)) === undefined) apart.push(file);
 	}
 	return apart;
@@ -76,9 +82,10 @@ export function copyWithApart(
 			const offset = roundUp(at);
 			yield* contentOf(file.entry);
 			at = offset + file.entry.size;
-			contents.push({ ...file, offset, room: roundUp(file.entry.size) });
+			contents.push({ ...file, offset, room: roundUp(file.entry.size, PIECE_IN_GUEST) });
 		}
-		yield* fill(at);
+		// The last one's piece has to be there; the guest cuts off what is not the file's.
+		yield Buffer.alloc(roundUp(at) - at + (apart.length === 0 ? 0 : PIECE_IN_GUEST));
 	}
 	return { stream: Readable.from(inBlocks(all()), { objectMode: false, highWaterMark: PIECE }), contents };
 }
@@ -87,6 +94,6 @@ function* fill(at: number): Iterable<Uint8Array> {
 	if (roundUp(at) > at) yield Buffer.alloc(roundUp(at) - at);
 }
 
-function roundUp(bytes: number): number {
-	return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+function roundUp(bytes: number, to = ALIGNMENT): number {
+	return Math.ceil(bytes / to) * to;
 }

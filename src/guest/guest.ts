@@ -1,10 +1,11 @@
-/** A guest over SSH, with the reboots that a Nodefile's own steps cause. */
+/** A guest over SSH, or by the program that has waited in it, with the reboots that a Nodefile's own steps cause. */
 import type { Duplex, Readable } from "node:stream";
 import { NodebuildError } from "../errors.ts";
 import type { Env } from "../plan/types.ts";
 import { readEnvironment } from "../system/env.ts";
 import { typedInput } from "../system/stdin.ts";
 import { lookUpUser } from "./accounts.ts";
+import type { AgentConnection } from "./agent/agent.ts";
 import { commandLine, secretScript } from "./command.ts";
 import { connectAgent, connectUntil, processGone, type SshGuestOptions } from "./connect.ts";
 import type { Connection } from "./connection.ts";
@@ -35,15 +36,17 @@ export class SshGuest implements RebootingGuest {
 	#gone = false;
 	/** Command lines that were sent as files. */
 	#parked = 0;
-	/** The program in the guest answers, and not its sshd. */
-	#byAgent: boolean;
+	/** The program in the guest, where it and not its sshd answers. */
+	#agent: AgentConnection | undefined;
+	/** Is being connected anew. */
+	#reconnecting: Promise<void> | undefined;
 	/** What goes ahead of each command until the first of them has ended. */
 	#prelude: (() => string) | undefined;
 
-	private constructor(options: SshGuestOptions, connection: Connection, byAgent: boolean) {
+	private constructor(options: SshGuestOptions, connection: Connection, agent?: AgentConnection) {
 		this.#options = options;
 		this.#connection = connection;
-		this.#byAgent = byAgent;
+		this.#agent = agent;
 		options.gone.then(() => {
 			this.#gone = true;
 		});
@@ -53,17 +56,17 @@ export class SshGuest implements RebootingGuest {
 	static async connect(options: SshGuestOptions): Promise<SshGuest> {
 		const { resumed, bootTimeout } = options;
 		const agent = await connectAgent(options);
-		if (agent !== undefined) return new SshGuest(options, agent, true);
+		if (agent !== undefined) return new SshGuest(options, agent, agent);
 		const login = await connectUntil(options, resumed?.timeout ?? bootTimeout);
-		const guest = new SshGuest(options, login, false);
+		const guest = new SshGuest(options, login);
 		guest.#login = Promise.resolve(login);
 		if (resumed !== undefined) guest.prepend(wakeUp);
 		return guest;
 	}
 
-	/** Whether the program that waits in a guest that was frozen is what answers, and not its sshd. */
-	get byAgent(): boolean {
-		return this.#byAgent;
+	/** Key of the program that waits in a guest that was frozen, where it and not its sshd is what answers. */
+	get agentKey(): string | undefined {
+		return this.#agent?.key;
 	}
 
 	/** Shell that our sshd's own shell runs ahead of the next command: a round trip less than a command of its own. */
@@ -99,8 +102,8 @@ export class SshGuest implements RebootingGuest {
 			...(user === undefined ? {} : { user }),
 		});
 		// A step may have ended the program: its sshd is there still, and this command has not begun.
-		if (this.#byAgent && !this.#connection.open) await this.reconnect();
-		const command = `${this.#prelude?.() ?? ""}${await this.#sendable(line)}`;
+		if (this.#agent?.open === false) await this.reconnect();
+		const command = `${this.#prelude?.() ?? ""}${this.#agent === undefined ? await this.#sendable(line) : line}`;
 		const limit = options.timeout === undefined ? [] : [AbortSignal.timeout(options.timeout)];
 		const signals = [...limit, ...[options.signal, this.#options.signal].filter((signal) => signal !== undefined)];
 		const result = await this.#connection
@@ -192,11 +195,18 @@ export class SshGuest implements RebootingGuest {
 
 	/** Wait until the guest is up again: after a reboot, or when the connection broke. */
 	async reconnect(): Promise<void> {
+		this.#reconnecting ??= this.#reconnect().finally(() => {
+			this.#reconnecting = undefined;
+		});
+		await this.#reconnecting;
+	}
+
+	async #reconnect(): Promise<void> {
 		this.abandon();
 		if (this.#gone) throw processGone();
 		const login = await connectUntil(this.#options, this.#options.bootTimeout);
 		this.#connection = login;
-		this.#byAgent = false;
+		this.#agent = undefined;
 		this.#login = Promise.resolve(login);
 	}
 
@@ -225,7 +235,10 @@ export class SshGuest implements RebootingGuest {
 				this.bootId = Buffer.from(data).toString("utf8").trim();
 			},
 		});
-		if (answer.status === undefined) return this.#requireReboot(options);
+		if (answer.status === undefined) {
+			await this.reconnect();
+			return this.#requireReboot(options);
+		}
 		if (this.bootId !== before && (await this.#options.crashed?.()) !== true) return;
 		const command = options.argv.join(" ");
 		throw new NodebuildError({
@@ -261,7 +274,9 @@ export class SshGuest implements RebootingGuest {
 /** What can be run without a shell of ours, when what it runs is there. */
 function directOf({ argv, cwd = "/", network = "default", place = "machine" }: ExecOptions, env: Env) {
 	const plain = place === "machine" && network === "default" && argv[0]?.startsWith("/") === true;
-	return plain ? { direct: { argv, env, cwd } } : {};
+	return plain && ![cwd, ...argv, ...env.flat()].some((word) => word.includes("\0"))
+		? { direct: { argv, env, cwd } }
+		: {};
 }
 
 /** HOME is the user's, unless it is set. */

@@ -27,6 +27,7 @@ const TAKE = { ready: 0, stdout: 1, stderr: 2, exited: 3, ended: 4, taken: 5, fa
 const HEAD = 9;
 const NONCE = 16;
 const PROOF = 32;
+const KEY = 32;
 /** Bytes of a command's input that may be on their way. */
 const WINDOW = 1024 * 1024;
 const RANDOM = 64;
@@ -50,17 +51,25 @@ export class AgentConnection implements Connection {
 	#open = true;
 	#last = 0;
 	#input: Buffer = Buffer.alloc(0);
+	/** With it, and no longer with the one that it had when it was frozen, the program can be reached. */
+	#key: Buffer;
 	#onReady: (problem: string) => void = () => undefined;
 
-	private constructor(socket: Socket) {
+	private constructor(socket: Socket, key: Buffer) {
 		this.#socket = socket;
+		this.#key = key;
 		this.closed = new Promise((resolve) => {
 			socket.once("close", () => {
 				this.#open = false;
-				for (const channel of this.#channels.values()) channel.finish({ status: undefined });
+				for (const channel of this.#channels.values()) channel.finish({ status: channel.status });
 				resolve();
 			});
 		});
+	}
+
+	/** 32 bytes, hexadecimal. */
+	get key(): string {
+		return this.#key.toString("hex");
 	}
 
 	get open(): boolean {
@@ -77,7 +86,7 @@ export class AgentConnection implements Connection {
 	): Promise<AgentConnection> {
 		if (signal?.aborted === true) throw interrupted();
 		const socket = connect({ host: target.host, port: target.port, noDelay: true });
-		const connection = new AgentConnection(socket);
+		const connection = new AgentConnection(socket, Buffer.from(target.key, "hex"));
 		return await new Promise((resolve, reject) => {
 			const fail = (error: Error): void => {
 				socket.destroy();
@@ -100,12 +109,16 @@ export class AgentConnection implements Connection {
 				if (problem === "") resolve(connection);
 				else fail(new Error(problem));
 			};
-			connection.#introduce(Buffer.from(target.key, "hex"), wake, fail);
+			connection.#introduce(wake, fail);
 		});
 	}
 
-	/** Both sides show that they have the key; who could read along on the loopback could read the key's file as well. */
-	#introduce(key: Buffer, wake: boolean, fail: (error: Error) => void): void {
+	/**
+	 * Both sides show that they have the key. The guest's processes know it, and those of its twins: it gets a new one at
+	 * once, and no twin can be reached with what another one has.
+	 */
+	#introduce(wake: boolean, fail: (error: Error) => void): void {
+		const key = this.#key;
 		const nonce = randomBytes(NONCE);
 		const proof = (who: string): Buffer => createHmac("sha256", key).update(who).update(nonce).digest();
 		const listen = (data: Buffer): void => {
@@ -126,7 +139,8 @@ export class AgentConnection implements Connection {
 		this.#socket.cork();
 		this.#socket.write(nonce);
 		this.#socket.write(proof("host"));
-		this.#send(SEND.wake, 0, wake ? wakeMessage() : Buffer.alloc(0));
+		this.#key = randomBytes(KEY);
+		this.#send(SEND.wake, 0, wakeMessage(wake ? Date.now() / 1000 : 0, this.#key));
 		this.#socket.uncork();
 	}
 
@@ -264,11 +278,11 @@ function drained(channel: Channel): void {
 	channel.drain = setTimeout(() => channel.finish({ status: channel.status }), DRAIN);
 }
 
-/** The host's time in seconds, and random bytes. */
-function wakeMessage(): Buffer {
+/** The time in seconds since the epoch (0: the guest knows it), a new key, and random bytes. */
+function wakeMessage(seconds: number, key: Buffer): Buffer {
 	const time = Buffer.alloc(8);
-	time.writeDoubleBE(Date.now() / 1000);
-	return Buffer.concat([time, randomBytes(RANDOM)]);
+	time.writeDoubleBE(seconds);
+	return Buffer.concat([time, key, randomBytes(RANDOM)]);
 }
 
 /** Directory, number of arguments, arguments, variables and the line, with a NUL between: none of them can hold one. */

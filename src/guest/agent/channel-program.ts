@@ -5,26 +5,30 @@ class Channel:
     def __init__(self, client, number, run, stdin):
         self.client, self.number = client, number
         self.input, self.ending, self.status = bytearray(), False, None
-        out, err = os.pipe(), os.pipe()
-        source = os.pipe() if stdin else (NULL, None)
-        for fd in (out[0], err[0]):
-            os.set_blocking(fd, False)
-        self.outputs = {out[0]: STDOUT, err[0]: STDERR}
-        actions = [(os.POSIX_SPAWN_DUP2, fd, target) for target, fd in enumerate((source[0], out[1], err[1]))]
+        self.stdin = None
+        ours, theirs = [], []
         try:
-            pid = run(actions)
+            source = NULL
+            if stdin:
+                source, self.stdin = os.pipe()
+                theirs.append(source)
+                ours.append(self.stdin)
+            for _ in range(2):
+                end, begin = os.pipe()
+                ours.append(end)
+                theirs.append(begin)
+            for fd in ours:
+                os.set_blocking(fd, False)
+            targets = enumerate((source, *theirs[-2:]))
+            pid = run([(os.POSIX_SPAWN_DUP2, fd, target) for target, fd in targets])
         except BaseException:
-            for fd in (out[0], err[0], source[1]):
-                if fd is not None:
-                    os.close(fd)
+            for fd in ours:
+                os.close(fd)
             raise
         finally:
-            for fd in (out[1], err[1], source[0]):
-                if fd != NULL:
-                    os.close(fd)
-        self.stdin = source[1]
-        if stdin:
-            os.set_blocking(self.stdin, False)
+            for fd in theirs:
+                os.close(fd)
+        self.outputs = {ours[-2]: STDOUT, ours[-1]: STDERR}
         children[pid] = self
         self.listen()
 
@@ -71,6 +75,9 @@ class Channel:
                 done = os.write(self.stdin, self.input[:PIECE])
                 del self.input[:done]
                 self.taken(done)
+                # telling that may have found nobody there any more
+                if self.stdin is None:
+                    return
         except BlockingIOError:
             if self.stdin not in handlers:
                 watch(self.stdin, select.EPOLLOUT, self.write)

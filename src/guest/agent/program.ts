@@ -18,18 +18,20 @@ except ImportError:
     from hashlib import sha256
 
 os.closerange(3, 256)
-KEY = bytes.fromhex("@KEY@").ljust(64, b"\\x00")
 HEAD = struct.Struct(">BII")
 WAKE, EXEC, STDIN, END, CLOSE = range(5)
 READY, STDOUT, STDERR, EXITED, ENDED, TAKEN, FAILED = range(7)
 PIECE = 65536
-# so many bytes wait for the host before the commands do
-FULL = 4 * 1024 * 1024
+# so many bytes wait for the host before the commands do; so many may be connected that have not shown the key
+FULL, STRANGERS = 4 * 1024 * 1024, 16
+LONGEST = 120000
 
 poller = select.epoll()
 handlers = {}
 children = {}
+strangers = []
 current = None
+parked = 0
 
 
 def watch(fd, events, handler):
@@ -82,6 +84,7 @@ class Client:
             self.trusted = True
             self.output += proof(b"guest", nonce)
             before, current = current, self
+            strangers.remove(self)
         while self.open and len(self.input) >= HEAD.size:
             kind, number, length = HEAD.unpack_from(self.input)
             if len(self.input) < HEAD.size + length:
@@ -146,6 +149,8 @@ class Client:
         if not self.open:
             return
         self.open = False
+        if self in strangers:
+            strangers.remove(self)
         forget(self.fd)
         for channel in list(self.channels.values()):
             channel.close()
@@ -155,13 +160,21 @@ class Client:
 
 
 def proof(who, nonce):
-    inner, outer = INNER.copy(), OUTER.copy()
+    inner, outer = inner_key.copy(), outer_key.copy()
     inner.update(who + nonce)
     outer.update(inner.digest())
     return outer.digest()
 
 
 def line(text, actions):
+    global parked
+    if len(text) > LONGEST:
+        # as one argument Linux would not take it
+        parked += 1
+        path = b"/run/command-of-agent-%d" % parked
+        with open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            file.write(b"rm -f %s; " % path + text)
+        text = b". " + path
     return spawn(b"/bin/sh", [b"sh", b"-c", text], ENVIRONMENT, actions)
 
 
@@ -193,18 +206,33 @@ def enter(namespaces):
             raise OSError(ctypes.get_errno(), "setns")
 
 
+# the key is new from now on: the old one is in the memory of every machine of the same state
 def wake(data):
     try:
-        if data:
-            time.clock_settime(time.CLOCK_REALTIME, struct.unpack_from(">d", data)[0])
-            os.write(POOL, data[8:])
+        (now,) = struct.unpack_from(">d", data)
+        set_key(data[8:40])
+        if now:
+            time.clock_settime(time.CLOCK_REALTIME, now)
+            os.write(POOL, data[40:])
         return ""
     except OSError as error:
         return str(error)
 
 
+def set_key(key):
+    global inner_key, outer_key
+    inner_key, outer_key = (sha256(bytes(byte ^ pad for byte in key.ljust(64, b"\\x00"))) for pad in (0x36, 0x5C))
+
+
 def accept(fd, events):
-    Client(server.accept()[0]).handle(None, select.EPOLLIN)
+    while len(strangers) >= STRANGERS:
+        strangers[0].drop()
+    try:
+        client = Client(server.accept()[0])
+    except OSError:
+        return
+    strangers.append(client)
+    client.handle(None, select.EPOLLIN)
 
 
 def reap(fd, events):
@@ -233,9 +261,10 @@ server = socket.socket()
 server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 server.bind((sys.argv[1], int(sys.argv[2])))
 server.listen()
+server.setblocking(False)
 NULL = os.open("/dev/null", os.O_RDWR)
 POOL = os.open("/dev/urandom", os.O_WRONLY)
-INNER, OUTER = (sha256(bytes(byte ^ pad for byte in KEY)) for pad in (0x36, 0x5C))
+set_key(bytes.fromhex("@KEY@"))
 setns = ctypes.CDLL(None, use_errno=True).setns
 OURS, THEIRS = ([os.open("/proc/%s/ns/%s" % (who, kind), os.O_RDONLY) for kind in ("mnt", "net")] for who in ("self", sys.argv[3]))
 # what it will need is in memory from now on, and it can do what it is for
@@ -260,6 +289,11 @@ watch(server.fileno(), select.EPOLLIN, accept)
 while True:
     for fd, events in poller.poll():
         handler = handlers.get(fd)
-        if handler is not None:
-            handler(fd, events)
+        try:
+            if handler is not None:
+                handler(fd, events)
+        except Exception:
+            # whatever it was, the next connection finds a program
+            if current is not None:
+                current.drop()
 `;

@@ -29,6 +29,8 @@ export function startAgent({ key, address, port, folder = "/run", init = "1" }: 
 	const copy = quote(`${folder}/machine-access-agent`);
 	return `set -e
 umask 077
+# where bash has the text below for a moment
+export TMPDIR=${quote(folder)}
 python=$(command -v python3 || command -v /usr/libexec/platform-python)
 cp "$(readlink -f "$python")" ${copy}
 env -i ${copy} -I -S -B - ${address} ${port} ${init} <<'PROGRAM'

@@ -57,6 +57,8 @@ export class QemuMachine implements Machine {
 	#ram: { readonly name: string; readonly file: string } | undefined;
 	/** The program that waits in the guest, which a reboot ends; without a key: the guest cannot run it. */
 	#agent: { readonly boot: string | undefined; readonly key: string | undefined } | undefined;
+	/** Commands go by it. */
+	#byAgent = false;
 	/** We ended it ourselves. */
 	#ending = false;
 
@@ -113,8 +115,9 @@ export class QemuMachine implements Machine {
 
 	attachGuest(guest: SshGuest): void {
 		this.#guest = guest;
-		// It does not answer: there may be another one before the next live state.
-		if (!guest.byAgent) this.#agent = undefined;
+		const { agentKey: key, bootId: boot } = guest;
+		this.#agent = key === undefined ? undefined : { boot, key };
+		this.#byAgent = key !== undefined;
 	}
 
 	/** Ask QEMU which host ports the kernel chose ("info usernet"). */
@@ -146,7 +149,10 @@ export class QemuMachine implements Machine {
 	}
 
 	async prepareLive(): Promise<void> {
-		const { bootId: boot } = this.guest;
+		const { bootId: boot, agentKey } = this.guest;
+		// A step has ended it.
+		if (this.#byAgent && agentKey === undefined) this.#agent = undefined;
+		this.#byAgent = agentKey !== undefined;
 		if (this.#agent !== undefined && this.#agent.boot === boot) return;
 		this.#agent = { boot, key: await this.guest.startAgent(MANAGEMENT_ADDRESS, AGENT_PORT) };
 	}
@@ -215,7 +221,6 @@ export class QemuMachine implements Machine {
 	/** Load a live state into this machine, which was started to wait for one, and let it run. */
 	async resume(folder: string, record: LiveRecord): Promise<void> {
 		await loadLive(this.#live, folder, record);
-		this.#agent = { boot: record.bootId, key: record.agent };
 	}
 
 	get #live(): LiveProcess {

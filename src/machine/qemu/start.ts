@@ -127,9 +127,9 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
 			...(state === undefined ? {} : { resumed: resumed(machine, state.record) }),
 			...(options.signal === undefined ? {} : { signal: options.signal }),
 		});
+		guest.bootId = state?.record.bootId;
 		machine.attachGuest(guest);
 		if (state !== undefined) {
-			guest.bootId = state.record.bootId;
 			return machine;
 		}
 		await noteBoot(guest);

@@ -17,7 +17,13 @@ import { describe, expect, test } from "vitest";
 import { copyIntoGuest } from "../../../src/build/copy.ts";
 import { apartScript } from "../../../src/build/copy-script.ts";
 import { machineDestination } from "../../../src/build/destination.ts";
-import { copyWithApart, type CopyLayout, findApart, type ResolvedCopy } from "../../../src/context/index.ts";
+import {
+	type ApartContent,
+	copyWithApart,
+	type CopyLayout,
+	findApart,
+	type ResolvedCopy,
+} from "../../../src/context/index.ts";
 import type { CopyRequest } from "../../../src/plan/types.ts";
 import { directoryOf, query, resolveIn, temporaryDirectory } from "../context/workspace.ts";
 import { localGuest, runHere } from "../guest/local-guest.ts";
@@ -126,10 +132,10 @@ test("the destination is looked at while the disk is written, and written anew w
 	const root = directoryOf({ "real/kept": "" });
 	symlinkSync("real", join(root, "d"));
 	const copied = await resolveIn(context, query("s"));
-	expect(await copy(copied, root, "/d/")).toEqual({
-		happened: ["attach", "detach", "attach", "detach"],
-		commands: 3,
-	});
+	const { happened, commands } = await copy(copied, root, "/d/");
+	expect(commands).toBe(3);
+	// The first disk may have been plugged in by then.
+	expect(["attach detach", "attach detach attach detach"]).toContain(happened.join(" "));
 	expect(readdirSync(join(root, "real")).sort()).toEqual(["kept", "large.bin", "small", "sub"]);
 	expect(await copy(copied, root, "/new/")).toMatchObject({ commands: 2 });
 });
@@ -166,6 +172,33 @@ describe("beside the archive", () => {
 			entries: source.entries.map((entry) => ({ ...entry, xattrs: { "user.a": "YQ==" } })),
 		}));
 		expect(await names({ ...copied, sources: marked })).toEqual([]);
+	});
+
+	test("are so many that one argument holds their names", async () => {
+		const context = temporaryDirectory();
+		const large = writeThen(join(context, "large"), bytes(4 * MIB, "large"));
+		const copied = await resolveIn(context, query("large"));
+		const [entry] = copied.sources[0]?.entries ?? [];
+		if (entry === undefined) throw new Error(`expected an entry for ${large}`);
+		const entries = Array.from({ length: 300 }, (_, index) => ({ ...entry, path: `${"it's ".repeat(130)}${index}` }));
+		const sources = copied.sources.map((source) => ({ ...source, entries }));
+		const apart = await findApart({ ...copied, sources }, layout);
+		const contents = apart.map((file) => ({ ...file, offset: 2 ** 40, room: 2 ** 40 }));
+		expect(apart.length).toBeGreaterThan(20);
+		expect(apartScript(contents, "/run/some/where").length).toBeLessThan(100_000);
+	});
+
+	test("are written to and never made, which a sticky directory refuses", async () => {
+		const root = temporaryDirectory();
+		const file = { name: "gone", offset: 0, room: MIB, entry: { size: 3 }, mtime: 0 } as unknown as ApartContent;
+		const disk = writeThen(join(temporaryDirectory(), "disk"), bytes(MIB, "disk"));
+		await runHere([
+			"sh",
+			"-c",
+			apartScript([file], root).replace(/^.*conv=notrunc \|\| return$/m, "\tfalse || return"),
+			disk,
+		]);
+		expect(readdirSync(root)).toEqual([]);
 	});
 
 	test("they are filled by a dd that knows no direct access too", async () => {

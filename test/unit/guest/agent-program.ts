@@ -7,7 +7,16 @@ import { onTestFinished } from "vitest";
 import { AgentConnection, type AgentTarget } from "../../../src/guest/agent/agent.ts";
 import { generateAgentKey, startAgent } from "../../../src/guest/agent/start.ts";
 
-export function agentProgram(): AgentTarget {
+/** The key changes with each connection. */
+export type Program = AgentTarget & { key: string };
+
+export async function connectTo(program: Program): Promise<AgentConnection> {
+	const connection = await AgentConnection.connect(program, { timeout: 10_000, wake: false });
+	program.key = connection.key;
+	return connection;
+}
+
+export function agentProgram(): Program {
 	const folder = mkdtempSync(join(tmpdir(), "nodebuild-agent-"));
 	const key = generateAgentKey();
 	const input = startAgent({ key, address: "127.0.0.1", port: 0, folder, init: "self" });
@@ -22,8 +31,8 @@ export function agentProgram(): AgentTarget {
 }
 
 /** As a step might; whatever it runs goes on. */
-export async function endProgram(target: AgentTarget): Promise<void> {
-	const connection = await AgentConnection.connect(target, { timeout: 10_000, wake: false }).catch(() => undefined);
+export async function endProgram(program: Program): Promise<void> {
+	const connection = await connectTo(program).catch(() => undefined);
 	if (connection === undefined) return;
 	await connection.exec("kill -9 $PPID");
 	await connection.closed;

@@ -1,15 +1,15 @@
 import { createHash } from "node:crypto";
-import { createServer, type AddressInfo } from "node:net";
+import { type AddressInfo, createConnection, createServer } from "node:net";
 import { Readable } from "node:stream";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { AgentConnection, type AgentTarget } from "../../../src/guest/agent/agent.ts";
+import { AgentConnection } from "../../../src/guest/agent/agent.ts";
 import type { ChannelOptions } from "../../../src/guest/connection.ts";
 import { SshGuest } from "../../../src/guest/guest.ts";
-import { agentProgram, endProgram } from "./agent-program.ts";
+import { agentProgram, connectTo, endProgram, type Program } from "./agent-program.ts";
 import { sshServer } from "./ssh-server.ts";
 
-async function connect(target: AgentTarget): Promise<AgentConnection> {
-	const connection = await AgentConnection.connect(target, { timeout: 10_000, wake: false });
+async function connect(program: Program): Promise<AgentConnection> {
+	const connection = await connectTo(program);
 	onTestFinished(() => connection.destroy());
 	return connection;
 }
@@ -136,6 +136,47 @@ describe("connecting", () => {
 		expect((await run(connection, "echo on")).stdout).toBe("on\n");
 	});
 
+	test("changes the key: who knows the one before does not get in", async () => {
+		const program = agentProgram();
+		const { key } = program;
+		await connect(program);
+		expect(program.key).not.toBe(key);
+		await expect(connectTo({ ...program, key })).rejects.toThrow("closed");
+		expect((await run(await connect(program), "echo on")).stdout).toBe("on\n");
+	});
+
+	test("is not kept from it by others who hold connections, or send what means nothing", async () => {
+		const program = agentProgram();
+		const first = await connect(program);
+		const strangers = Array.from({ length: 300 }, () => createConnection(program.port, program.host));
+		onTestFinished(() => {
+			for (const socket of strangers) socket.destroy();
+		});
+		for (const socket of strangers) socket.on("error", () => undefined).write(Buffer.alloc(100, 7));
+		await Promise.all(strangers.slice(0, 200).map((socket) => new Promise((done) => socket.once("close", done))));
+		expect((await run(first, "echo on")).stdout).toBe("on\n");
+		expect((await run(await connect(program), "echo on")).stdout).toBe("on\n");
+	});
+
+	test("is possible again after one that broke while commands were fed and told", async () => {
+		const program = agentProgram();
+		const bytes = Buffer.alloc(65_536);
+		for (let round = 0; round < 12; round++) {
+			const connection = await connect(program);
+			const endless = (): Readable =>
+				Readable.from(
+					(function* () {
+						for (;;) yield bytes;
+					})(),
+				);
+			const running = ["cat >/dev/null", "cat", "wc -c"].map((line) => connection.exec(line, { stdin: endless() }));
+			await new Promise((resolve) => setTimeout(resolve, 5 * round));
+			connection.destroy();
+			await Promise.all(running);
+		}
+		expect((await run(await connect(program), "ls /proc/$PPID/fd | wc -l; echo on")).stdout).toMatch(/^1\d\non\n$/);
+	});
+
 	test("fails when something else answers, or nothing does", async () => {
 		const impostor = createServer((socket) => socket.write(Buffer.alloc(64)));
 		const silent = createServer(() => undefined);
@@ -166,6 +207,7 @@ describe("a guest", () => {
 			// The clock of this host is not to be set.
 			resumed: { timeout: 20_000, agent, wake: false },
 		});
+		agent.key = guest.agentKey ?? "";
 		onTestFinished(() => guest.close());
 		return { agent, server, guest };
 	}
@@ -174,7 +216,7 @@ describe("a guest", () => {
 	test("that was frozen runs commands without SSH", async () => {
 		const { guest, server } = await resumed();
 		expect((await guest.capture(echo)).stdout).toBe("on\n");
-		expect(guest.byAgent).toBe(true);
+		expect(guest.agentKey).toBeDefined();
 		expect(server.clients.size).toBe(0);
 	});
 
@@ -183,8 +225,31 @@ describe("a guest", () => {
 		await endProgram(agent);
 		await guest.disconnected;
 		expect((await guest.capture(echo)).stdout).toBe("on\n");
-		expect(guest.byAgent).toBe(false);
+		expect(guest.agentKey).toBeUndefined();
 		expect(server.commands).toHaveLength(1);
+	});
+
+	test("whose program is gone is connected once for all commands", async () => {
+		const { guest, server, agent } = await resumed();
+		await endProgram(agent);
+		await guest.disconnected;
+		const all = await Promise.all([1, 2, 3].map(() => guest.capture(echo)));
+		expect(all.map(({ stdout }) => stdout)).toEqual(["on\n", "on\n", "on\n"]);
+		expect(server.clients.size).toBe(1);
+	});
+
+	test("is told how a command ended whose last act was to end the program", async () => {
+		const { guest } = await resumed();
+		const argv = ["/bin/sh", "-c", "p=$PPID; (sleep 0.2; kill -9 $p) & exit 7"];
+		expect((await guest.exec({ argv, place: "access" })).status).toBe(7);
+	});
+
+	test("leaves nothing of a line that is longer than an argument", async () => {
+		const { guest, server } = await resumed();
+		const words = Array.from({ length: 5 }, () => "x".repeat(30_000));
+		const argv = ["/bin/sh", "-c", "echo $#; ls /run | grep -c command-of; true", "sh", ...words];
+		expect((await guest.capture({ argv, place: "access" })).stdout).toBe("5\n0\n");
+		expect(server.commands).toEqual([]);
 	});
 
 	test("where none answers is told the time over SSH", async () => {
