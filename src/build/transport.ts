@@ -1,6 +1,6 @@
 /**
  * How an archive gets to the tar(1) in the guest that unpacks it: as a disk that is plugged in meanwhile, where the
- * machine is ours and the archive large enough, else as a stream over SSH.
+ * machine is ours and the archive large enough, else as a stream with the command.
  */
 import { createWriteStream } from "node:fs";
 import { rm } from "node:fs/promises";

@@ -38,6 +38,8 @@ export class SshGuest implements RebootingGuest {
 	#parked = 0;
 	/** The program in the guest, where it and not its sshd answers. */
 	#agent: AgentConnection | undefined;
+	/** The program that was found or started, until the guest reboots or a step ends it; without a key: it cannot run one. */
+	#waiting: { readonly key: string | undefined } | undefined;
 	/** Is being connected anew. */
 	#reconnecting: Promise<void> | undefined;
 	/** What goes ahead of each command until the first of them has ended. */
@@ -47,6 +49,7 @@ export class SshGuest implements RebootingGuest {
 		this.#options = options;
 		this.#connection = connection;
 		this.#agent = agent;
+		if (agent !== undefined) this.#waiting = { key: agent.key };
 		options.gone.then(() => {
 			this.#gone = true;
 		});
@@ -64,9 +67,9 @@ export class SshGuest implements RebootingGuest {
 		return guest;
 	}
 
-	/** Key of the program that waits in a guest that was frozen, where it and not its sshd is what answers. */
+	/** Key of the program that waits in the guest, to be reached by once it was frozen; undefined: none does. */
 	get agentKey(): string | undefined {
-		return this.#agent?.key;
+		return this.#waiting?.key;
 	}
 
 	/** Shell that our sshd's own shell runs ahead of the next command: a round trip less than a command of its own. */
@@ -74,16 +77,14 @@ export class SshGuest implements RebootingGuest {
 		this.#prelude = prelude;
 	}
 
-	/**
-	 * Start the program that answers at `address` once the machine has been frozen and resumed.
-	 * @returns its key; undefined where the guest cannot run it: then it is reached over SSH.
-	 */
-	async startAgent(address: string, port: number): Promise<string | undefined> {
+	/** Have the program in the guest that answers at `address` once it was frozen, where none does and it can run one. */
+	async startAgent(address: string, port: number): Promise<void> {
+		if (this.#waiting !== undefined) return;
 		const { generateAgentKey, startAgent } = await import("./agent/start.ts");
 		const key = generateAgentKey();
 		const stdin = startAgent({ key, address, port });
 		const started = await this.capture({ argv: ["/bin/sh", "-s"], stdin, place: "access", timeout: AGENT_START });
-		return started.status === 0 && !started.rebooted ? key : undefined;
+		if (!started.rebooted) this.#waiting = { key: started.status === 0 ? key : undefined };
 	}
 
 	async exec(options: ExecOptions): Promise<ExecResult> {
@@ -207,6 +208,7 @@ export class SshGuest implements RebootingGuest {
 		const login = await connectUntil(this.#options, this.#options.bootTimeout);
 		this.#connection = login;
 		this.#agent = undefined;
+		this.#waiting = undefined;
 		this.#login = Promise.resolve(login);
 	}
 

@@ -55,10 +55,6 @@ export class QemuMachine implements Machine {
 	#guest: SshGuest | undefined;
 	#overlay = 0;
 	#ram: { readonly name: string; readonly file: string } | undefined;
-	/** The program that waits in the guest, which a reboot ends; without a key: the guest cannot run it. */
-	#agent: { readonly boot: string | undefined; readonly key: string | undefined } | undefined;
-	/** Commands go by it. */
-	#byAgent = false;
 	/** We ended it ourselves. */
 	#ending = false;
 
@@ -115,9 +111,6 @@ export class QemuMachine implements Machine {
 
 	attachGuest(guest: SshGuest): void {
 		this.#guest = guest;
-		const { agentKey: key, bootId: boot } = guest;
-		this.#agent = key === undefined ? undefined : { boot, key };
-		this.#byAgent = key !== undefined;
 	}
 
 	/** Ask QEMU which host ports the kernel chose ("info usernet"). */
@@ -149,12 +142,7 @@ export class QemuMachine implements Machine {
 	}
 
 	async prepareLive(): Promise<void> {
-		const { bootId: boot, agentKey } = this.guest;
-		// A step has ended it.
-		if (this.#byAgent && agentKey === undefined) this.#agent = undefined;
-		this.#byAgent = agentKey !== undefined;
-		if (this.#agent !== undefined && this.#agent.boot === boot) return;
-		this.#agent = { boot, key: await this.guest.startAgent(MANAGEMENT_ADDRESS, AGENT_PORT) };
+		await this.guest.startAgent(MANAGEMENT_ADDRESS, AGENT_PORT);
 	}
 
 	attach(disk: DiskFile): Promise<AttachedDisk> {
@@ -212,8 +200,7 @@ export class QemuMachine implements Machine {
 		if (identity === undefined)
 			throw new NodebuildError({ code: "INTERNAL", message: "this machine has no live state" });
 		const ram = this.#ram?.name ?? identity.ram;
-		const { bootId = "" } = this.guest;
-		const key = this.#agent?.boot === bootId ? this.#agent.key : undefined;
+		const { bootId = "", agentKey: key } = this.guest;
 		const agent = key === undefined ? {} : { agent: key };
 		return saveLive(this.#live, request, { ...identity, ram, bootId, ...agent }, disk);
 	}

@@ -127,11 +127,9 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
 			...(state === undefined ? {} : { resumed: resumed(machine, state.record) }),
 			...(options.signal === undefined ? {} : { signal: options.signal }),
 		});
-		guest.bootId = state?.record.bootId;
 		machine.attachGuest(guest);
-		if (state !== undefined) {
-			return machine;
-		}
+		guest.bootId = state?.record.bootId;
+		if (state !== undefined) return machine;
 		await noteBoot(guest);
 		options.onNote?.(options.firstBoot ? "waiting for cloud-init" : "waiting for the system");
 		for (const warning of await waitUntilReady(guest, options.firstBoot)) options.onWarning?.(warning);
