@@ -1,7 +1,8 @@
 /** A way to run command lines in a guest. */
 import type { Readable } from "node:stream";
-import type { Env } from "../plan/types.ts";
 import { messageOf, NodebuildError } from "../errors.ts";
+import type { Env } from "../plan/types.ts";
+import type { Builtin } from "./types.ts";
 
 export interface ChannelOptions {
 	readonly stdin?: Readable | Uint8Array | string;
@@ -18,6 +19,8 @@ export interface DirectCommand {
 	readonly argv: readonly string[];
 	readonly env: Env;
 	readonly cwd: string;
+	/** What it does, when whoever runs it can do so without a program. */
+	readonly builtin?: Builtin | undefined;
 }
 
 export interface ChannelResult {

@@ -274,10 +274,10 @@ export class SshGuest implements RebootingGuest {
 }
 
 /** What can be run without a shell of ours, when what it runs is there. */
-function directOf({ argv, cwd = "/", network = "default", place = "machine" }: ExecOptions, env: Env) {
+function directOf({ argv, cwd = "/", network = "default", place = "machine", builtin }: ExecOptions, env: Env) {
 	const plain = place === "machine" && network === "default" && argv[0]?.startsWith("/") === true;
 	return plain && ![cwd, ...argv, ...env.flat()].some((word) => word.includes("\0"))
-		? { direct: { argv, env, cwd } }
+		? { direct: { argv, env, cwd, builtin } }
 		: {};
 }
 

@@ -13,7 +13,10 @@ export interface RebootingGuest extends Guest {
 	reconnect(): Promise<void>;
 }
 
-/** Writes all caches to the disk; meanwhile asks whether a shutdown is under way. Tells the boot, and that. */
+/**
+ * Writes all caches to the disk; meanwhile asks whether a shutdown is under way. Tells the boot, and that. The program
+ * that waits in a frozen guest does the same by itself (agent/settle-program.ts).
+ */
 const SETTLE = `sync &
 state=$(systemctl is-system-running 2>/dev/null)
 read -r boot < /proc/sys/kernel/random/boot_id
@@ -33,6 +36,7 @@ export async function settle(guest: RebootingGuest, signal?: AbortSignal): Promi
 		const result = await guest.capture({
 			argv: ["/bin/sh", "-s"],
 			stdin: SETTLE,
+			builtin: "settle",
 			...(signal === undefined ? {} : { signal }),
 		});
 		const [boot = "", state = ""] = result.stdout.split("\n");

@@ -8,6 +8,9 @@ import type { Env } from "../plan/types.ts";
  */
 export type Place = "machine" | "access" | { readonly mounts: string };
 
+/** "settle": what reboot.ts has a shell do before a freeze. */
+export type Builtin = "settle";
+
 /** Where a guest's build access answers on this host. */
 export interface SshAddress {
 	readonly host: string;
@@ -36,6 +39,8 @@ export interface ExecOptions {
 	readonly network?: "default" | "none" | "host";
 	/** Default "machine". */
 	readonly place?: Place;
+	/** The program that waits in a frozen machine knows how to do this itself: see agent/settle-program.ts. */
+	readonly builtin?: Builtin;
 	/** Variables beside `env` that must be in no argument list: they go over standard input, so it is the command's no more. */
 	readonly secretEnv?: readonly (readonly [name: string, value: Uint8Array])[];
 }

@@ -5,9 +5,9 @@
 import type { ImageConfig } from "../plan/types.ts";
 import { configScript } from "./config-files.ts";
 import { contentsScript } from "./contents.ts";
-import { HOLD_SCRIPT } from "./hold.ts";
+import { FAT_SCRIPT, HOLD_SCRIPT } from "./hold.ts";
 import { forEachDisk, READ_DISKS } from "./mounts.ts";
-import { GONE_SCRIPT, QUIESCE_SCRIPT, STOP_SCRIPT } from "./quiesce.ts";
+import { END_SCRIPT, GONE_SCRIPT, QUIESCE_SCRIPT, STOP_SCRIPT } from "./quiesce.ts";
 import { residueScript } from "./residue.ts";
 
 /** Part of an image's key: raise it when sealing does something else. */
@@ -105,23 +105,25 @@ function rmdir(files: readonly string[]): string {
 }
 
 /** Free blocks of ext2 to ext4 and FAT are cleared from outside (free-blocks.ts); others give back what they can. */
-const TRIM_SCRIPT = `sync
-${forEachDisk(`	case $type in
+const TRIM_SCRIPT = forEachDisk(`	case $type in
 		ext[234]|vfat) ;;
 		# what was deleted is free once it is on the disk
-		*) fstrim "$point" 2>/dev/null ;;
-	esac`)}`;
+		*) sync; fstrim "$point" 2>/dev/null ;;
+	esac`);
 
 /** Brings configuration into the guest and removes everything that is this machine's alone. */
 export function cleanScript(options: SealOptions): string {
 	return [
 		"set -u\n",
+		// most of the work of the cleaning, and nothing that a service needs: on another processor, where there is one
+		`rm -rf ${PACKAGE_CACHES.join(" ")} &\nremoving=$!\n`,
 		STOP_SCRIPT,
 		`(\nset -e\n${configScript(options.config)})\n[ $? -eq 0 ] || exit 1\n`,
-		// most of the work of the cleaning, and nothing that a service needs
-		`rm -rf ${PACKAGE_CACHES.join(" ")}\n`,
+		END_SCRIPT,
 		READ_DISKS,
 		QUIESCE_SCRIPT,
+		FAT_SCRIPT,
+		"wait $removing\n",
 		clean(options.buildFiles),
 		GONE_SCRIPT,
 		TRIM_SCRIPT,

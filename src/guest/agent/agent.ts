@@ -181,8 +181,9 @@ export class AgentConnection implements Connection {
 			signal?.addEventListener("abort", abort, { once: true });
 			this.#channels.set(number, channel);
 			const input = stdin === undefined ? "0" : "1";
-			const text =
-				options.direct === undefined ? `L${input}${command}` : `D${input}${wordsOf(options.direct, command)}`;
+			const { direct } = options;
+			const way = direct === undefined ? "L" : direct.builtin === "settle" ? "S" : "D";
+			const text = `${way}${input}${direct === undefined ? command : wordsOf(direct, command)}`;
 			this.#send(SEND.exec, number, Buffer.from(text));
 			if (stdin !== undefined)
 				this.#feed(number, channel, stdin).catch((error: unknown) =>

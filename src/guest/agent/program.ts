@@ -6,6 +6,8 @@
  * and so many bytes; see agent.ts for what they mean.
  */
 import { CHANNEL } from "./channel-program.ts";
+import { SETTLE } from "./settle-program.ts";
+import { START } from "./start-program.ts";
 
 /** The key stands in it as "@KEY@". */
 export const AGENT_PROGRAM = `
@@ -45,6 +47,9 @@ def forget(fd):
 
 
 ${CHANNEL.trim()}
+
+
+${SETTLE.trim()}
 
 
 class Client:
@@ -99,6 +104,12 @@ class Client:
     def take(self, kind, number, data):
         if kind == WAKE:
             return self.send(READY, 0, wake(data).encode())
+        if kind == EXEC and data[:1] == b"S":
+            told = settle()
+            if told is not None:
+                for what, text in ((STDOUT, told), (EXITED, bytes(4)), (ENDED, b"")):
+                    self.send(what, number, text)
+                return
         if kind == EXEC:
             try:
                 run = line if data[:1] == b"L" else direct
@@ -166,44 +177,7 @@ def proof(who, nonce):
     return outer.digest()
 
 
-def line(text, actions):
-    global parked
-    if len(text) > LONGEST:
-        # as one argument Linux would not take it
-        parked += 1
-        path = b"/run/command-of-agent-%d" % parked
-        with open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-            file.write(b"rm -f %s; " % path + text)
-        text = b". " + path
-    return spawn(b"/bin/sh", [b"sh", b"-c", text], ENVIRONMENT, actions)
-
-
-# in the machine's own namespaces, and without a shell; what that cannot do, the line does
-def direct(data, actions):
-    cwd, count, *words, text = data.split(b"\\x00")
-    argv, env = words[: int(count)], dict(word.split(b"=", 1) for word in words[int(count) :])
-    try:
-        enter(THEIRS)
-        os.chdir(cwd)
-        return spawn(argv[0], argv, env, actions)
-    except OSError:
-        pass
-    finally:
-        try:
-            enter(OURS)
-        except OSError:
-            os._exit(1)
-    return line(text, actions)
-
-
-def spawn(program, argv, env, actions):
-    return os.posix_spawn(program, argv, env, file_actions=actions, setsid=True, setsigmask=[], setsigdef=DEFAULTS)
-
-
-def enter(namespaces):
-    for fd in namespaces:
-        if setns(fd, 0) != 0:
-            raise OSError(ctypes.get_errno(), "setns")
+${START.trim()}
 
 
 # the key is new from now on: the old one is in the memory of every machine of the same state
