@@ -23,17 +23,6 @@ ${forEachDisk(`		case $mounts in *" $point $type rw"[,\\ ]*) writable="$writable
 }
 `;
 
-/** FAT alone, behind what follows: nothing of ours writes there. */
-export const FAT_SCRIPT = `(
-	well=0
-${forEachDisk(`	case $type,$options, in
-		*,ro,*) ;;
-		vfat,*) mount -o remount,ro "$(printf %b "$point")" || well=1 ;;
-	esac`)}	exit $well
-) 2>/dev/null &
-fat=$!
-`;
-
 /**
  * ext3 and ext4 are frozen (FIFREEZE, fs/ext4/super.c: the journal is flushed and the flag that asks for recovery
  * cleared), FAT is remounted. Where there are others, or something does not work, there is the emergency remount. XFS
@@ -55,11 +44,10 @@ ${forEachDisk(`	case ,$options, in *,ro,*) continue ;; esac
 	case $at in *\\\\*) at=$(printf %b "$at") ;; esac
 	case $type in
 		ext[34]) fsfreeze -f "$at" && frozen="$frozen $point" ;;
-		vfat) [ "\${fat-1}" = 0 ] || mount -o remount,ro "$at" ;;
+		vfat) mount -o remount,ro "$at" ;;
 		*) false ;;
 	esac || { well=0; break; }`)}	[ $well = 1 ]
 }
-[ -z "\${fat-}" ] || { wait "$fat" && fat=0 || fat=1; }
 frozen=
 hold 2>/dev/null || { thaw; remount; }
 `;

@@ -5,7 +5,7 @@
 import type { ImageConfig } from "../plan/types.ts";
 import { configScript } from "./config-files.ts";
 import { contentsScript } from "./contents.ts";
-import { FAT_SCRIPT, HOLD_SCRIPT } from "./hold.ts";
+import { HOLD_SCRIPT } from "./hold.ts";
 import { forEachDisk, READ_DISKS } from "./mounts.ts";
 import { END_SCRIPT, GONE_SCRIPT, QUIESCE_SCRIPT, STOP_SCRIPT } from "./quiesce.ts";
 import { residueScript } from "./residue.ts";
@@ -122,7 +122,6 @@ export function cleanScript(options: SealOptions): string {
 		END_SCRIPT,
 		READ_DISKS,
 		QUIESCE_SCRIPT,
-		FAT_SCRIPT,
 		"wait $removing\n",
 		clean(options.buildFiles),
 		GONE_SCRIPT,

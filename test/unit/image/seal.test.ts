@@ -175,6 +175,7 @@ describe("sealing", () => {
 			...group("cloud-final.service", false),
 			...group("nodebuild-sshd.service", true),
 			...group("systemd-journald.service", true),
+			...group("nginx.service", true),
 			...group("ssh.service", true),
 			"sys/fs/cgroup/system.slice/ssh.service/cgroup.kill": "",
 			"sys/fs/cgroup/system.slice/database.service/cgroup.kill": "",
