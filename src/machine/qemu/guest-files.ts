@@ -28,6 +28,12 @@ const LAUNCH_IN_UNIT = LAUNCH.replaceAll("$", "$$$$").replaceAll("%", "%%");
 const ACCESS_PROGRAM = "/run/machine-access";
 const ACCESS_CONFIG = "/etc/ssh/config";
 
+/**
+ * A file in the archive: commands of ours run without address space layout randomization (ADDR_NO_RANDOMIZE, personality(2)),
+ * which they inherit and services that systemd starts do not. docs/adr/0013-programs-at-fixed-addresses.md has the figures.
+ */
+export const FIXED_ADDRESSES = "fixed-addresses";
+
 /** Runs in the new namespaces; `$1` is the device of the tools archive. */
 export const START_SCRIPT = `set -eu
 disk=$1
@@ -78,11 +84,14 @@ if cp "$program" ${ACCESS_PROGRAM} && cp "$config" "$config-own"; then
 	done
 	chmod 755 "$program"*
 fi
+# Emulation translates a program anew for each place where it lies: steps' programs lie where they always do.
+fixed=
+if [ -e /etc/${FIXED_ADDRESSES} ] && setarch x86_64 -R true 2>/dev/null; then fixed="setarch x86_64 -R"; fi
 # where it was ended all the same: begin anew, so that it can be told what became of the step
 trap 'kill "$access"; exit 0' TERM
 while :; do
 	# -r: a connection is served by a copy of this process, not by the program started anew (until OpenSSH 9.7)
-	"$program" -D -e -r -f "$config" < /dev/null &
+	$fixed "$program" -D -e -r -f "$config" < /dev/null &
 	access=$! status=0
 	wait "$access" || status=$?
 	# it does not run here under another name

@@ -8,6 +8,7 @@ import { NodebuildError } from "../../errors.ts";
 import { fsyncFile } from "../../system/files.ts";
 import { run } from "../../system/process.ts";
 import {
+	FIXED_ADDRESSES,
 	GENERATOR,
 	GROUP,
 	metaData,
@@ -72,15 +73,17 @@ async function mtools(tool: string, args: readonly string[]): Promise<void> {
 	});
 }
 
-export interface ToolsKeys {
+export interface ToolsOptions {
 	/** Private host key, OpenSSH format. */
 	readonly hostKey: string;
 	/** Public key that may log in, as in authorized_keys. */
 	readonly authorized: string;
+	/** See `FIXED_ADDRESSES`. */
+	readonly fixedAddresses: boolean;
 }
 
 /** A tar archive written straight to a disk: read in the guest without mounting anything. */
-export async function writeTools(folder: string, keys: ToolsKeys): Promise<string> {
+export async function writeTools(folder: string, options: ToolsOptions): Promise<string> {
 	const archive = pack();
 	const add = (name: string, mode: number, content: string): void => {
 		archive.entry({ name, mode, uid: 0, gid: 0, mtime: new Date(0) }, content);
@@ -92,8 +95,9 @@ export async function writeTools(folder: string, keys: ToolsKeys): Promise<strin
 	add("group", 0o644, GROUP);
 	add("nsswitch.conf", 0o644, NSSWITCH);
 	add("ssh/config", 0o644, SSHD_CONFIG);
-	add("ssh/host_key", 0o600, keys.hostKey);
-	add("ssh/authorized_keys", 0o600, `${keys.authorized}\n`);
+	add("ssh/host_key", 0o600, options.hostKey);
+	add("ssh/authorized_keys", 0o600, `${options.authorized}\n`);
+	if (options.fixedAddresses) add(FIXED_ADDRESSES, 0o644, "");
 	archive.finalize();
 	const content = await buffer(archive);
 	const file = join(folder, "tools.tar");

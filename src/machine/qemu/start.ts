@@ -77,7 +77,11 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
 			hostname: spec.hostname ?? "localhost",
 			...(options.keep === undefined ? {} : { keep: options.keep }),
 		}),
-		writeTools(folder, { hostKey: host.private, authorized: client.public }),
+		writeTools(folder, {
+			hostKey: host.private,
+			authorized: client.public,
+			fixedAddresses: options.purpose === "build" && options.accelerator === "tcg",
+		}),
 		makeDisk(disk, options),
 	]);
 	const backing = await deepBacking(disk).catch(() => undefined);

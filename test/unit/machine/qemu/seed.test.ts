@@ -45,7 +45,11 @@ test("a seed that was made is kept, and made anew where it is not there any more
 test("the tools are a tar archive in whole sectors, root's, its keys private", async () => {
 	const host = generateKeyPair("host");
 	const client = generateKeyPair("client");
-	const file = await writeTools(await tempDir(), { hostKey: host.private, authorized: client.public });
+	const file = await writeTools(await tempDir(), {
+		hostKey: host.private,
+		authorized: client.public,
+		fixedAddresses: false,
+	});
 	expect((await stat(file)).mode & 0o777).toBe(0o600);
 	expect((await stat(file)).size % 512).toBe(0);
 	const { stdout } = await runHere(["tar", "--numeric-owner", "-tvf", file], { env: { TZ: "UTC", LC_ALL: "C" } });
@@ -72,12 +76,17 @@ test("the tools are a tar archive in whole sectors, root's, its keys private", a
 	expect(await member("generator")).toBe(GENERATOR);
 	expect(await member("ssh/host_key")).toBe(host.private);
 	expect(await member("ssh/authorized_keys")).toBe(`${client.public}\n`);
+	const fixed = await writeTools(await tempDir(), { hostKey: "", authorized: "", fixedAddresses: true });
+	expect((await runHere(["tar", "-tf", fixed])).stdout).toBe(
+		`${rows.map((row) => row.split(" ")[2]).join("\n")}\nfixed-addresses\n`,
+	);
 });
 
 test("what is written for a machine never holds the key that opens it", async () => {
 	const client = generateKeyPair("client");
 	const folder = await tempDir();
-	const tools = await writeTools(folder, { hostKey: generateKeyPair("host").private, authorized: client.public });
+	const host = generateKeyPair("host").private;
+	const tools = await writeTools(folder, { hostKey: host, authorized: client.public, fixedAddresses: false });
 	const secret = client.private.split("\n").slice(1, -2).join("");
 	expect((await readFile(tools, "utf8")).includes(secret)).toBe(false);
 	expect(generateKeyPair("again").private).not.toBe(client.private);
