@@ -35,7 +35,7 @@ export class StatCache {
 	readonly #since: bigint;
 	readonly #known: Entries;
 	readonly #seen: Entries = new Map();
-	readonly #knownXattrs: Readonly<Record<string, Xattrs>> | undefined;
+	readonly #knownXattrs: ReadonlyMap<string, Xattrs> | undefined;
 	readonly #seenXattrs = new Map<string, Xattrs>();
 	#changed = false;
 
@@ -70,7 +70,7 @@ export class StatCache {
 	xattrs(path: string, stamp: string): Xattrs | undefined {
 		if (this.#seenXattrs.has(path)) return this.#seenXattrs.get(path);
 		if (this.#knownXattrs === undefined || this.get(path, stamp) === undefined) return undefined;
-		return this.#knownXattrs[path] ?? NO_XATTRS;
+		return this.#knownXattrs.get(path) ?? NO_XATTRS;
 	}
 
 	/** A file's digest is set before. */
@@ -96,12 +96,15 @@ export class StatCache {
 
 	#allXattrs(): Pick<Stored, "xattrs"> {
 		if (this.#knownXattrs === undefined && this.#seenXattrs.size === 0) return {};
-		const all = new Map([...Object.entries(this.#knownXattrs ?? {}), ...this.#seenXattrs]);
+		const all = new Map([...(this.#knownXattrs ?? []), ...this.#seenXattrs]);
 		return { xattrs: Object.fromEntries([...all].filter(([, xattrs]) => Object.keys(xattrs).length > 0)) };
 	}
 }
 
-type Loaded = { readonly entries: Entries } & Pick<Stored, "xattrs">;
+interface Loaded {
+	readonly entries: Entries;
+	readonly xattrs: ReadonlyMap<string, Xattrs> | undefined;
+}
 
 function load(file: string, root: string): Loaded | undefined {
 	try {
@@ -111,7 +114,8 @@ function load(file: string, root: string): Loaded | undefined {
 		for (let i = 0; i + 1 < stored.entries.length; i += 2) {
 			entries.set(String(stored.entries[i]), String(stored.entries[i + 1]));
 		}
-		return { entries, ...(stored.xattrs === undefined ? {} : { xattrs: stored.xattrs }) };
+		// A Map: of an object, thousands of names that it does not have would become property names of the engine's.
+		return { entries, xattrs: stored.xattrs ? new Map(Object.entries(stored.xattrs)) : undefined };
 	} catch {
 		// Whatever is wrong with it: contents are read again, which is right, only slower.
 		return undefined;
