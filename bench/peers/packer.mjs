@@ -46,7 +46,7 @@ function template(own, base, qemu, motd) {
 		...{ output_directory: "out", vm_name: "disk.qcow2", shutdown_command: "poweroff", net_device: "virtio-net" },
 		...{ ssh_username: "root", ssh_private_key_file: join(own, "key"), ssh_timeout: "10m" },
 		qemuargs: [
-			["-cpu", "EPYC,family=26"],
+			["-cpu", "EPYC,family=16"],
 			["-drive", "file=out/disk.qcow2,if=virtio,cache=unsafe,discard=unmap,format=qcow2"],
 			["-drive", "file=seed.iso,if=virtio,media=cdrom,format=raw"],
 		],

@@ -5,21 +5,20 @@
  */
 
 export const SETTLE = `
-# as seen from wherever we are
-MANAGER, BOOT = "/proc/1/root/run/systemd/private", "/proc/sys/kernel/random/boot_id"
+BOOT = "/proc/sys/kernel/random/boot_id"
 
 
 # writes all caches to the disk; tells the boot, and whether a shutdown is under way; None: cannot ask
 def settle():
     try:
-        with socket.socket(socket.AF_UNIX) as bus, open(BOOT) as boot:
+        with socket.socket(socket.AF_UNIX) as bus, open(BOOT, "rb") as boot:
             bus.settimeout(30)
-            bus.connect(MANAGER)
+            bus.connect(sys.argv[4])
             bus.sendall(b"\\x00AUTH EXTERNAL 30\\r\\nBEGIN\\r\\n")
             # it greets meanwhile; what comes together with the greeting it does not read until more comes
             os.sync()
-            return (boot.read() + system_state(bus) + "\\n").encode()
-    except (OSError, ValueError, IndexError, struct.error):
+            return boot.read() + system_state(bus) + b"\\n"
+    except Exception:
         return None
 
 
@@ -33,10 +32,12 @@ def system_state(bus):
         kind, length, fields = head[1], *struct.unpack("<4xI4xI", head)
         stream.read(fields + -fields % 8)
         body = stream.read(length)
+        if len(body) < length:
+            raise OSError("cut short")
         # others are signals
         if kind == 2 and body[:3] == b"\\x01s\\x00":
             (size,) = struct.unpack_from("<I", body, 4)
-            return body[8 : 8 + size].decode()
+            return body[8 : 8 + size]
         if kind == 3:
             raise OSError("no such property")
 

@@ -18,13 +18,16 @@ export interface AgentStart {
 	readonly folder?: string;
 	/** The process in whose namespaces commands run; default: the machine's first. */
 	readonly init?: string;
+	/** Socket of systemd; default: that of the machine's. */
+	readonly manager?: string;
 }
 
 /**
  * Shell that starts the program, in the place of our sshd: there it has an address, and a copy of Python with a name
  * that no step ends. It prints the port, and ends with another status than 0 where the guest cannot run it.
  */
-export function startAgent({ key, address, port, folder = "/run", init = "1" }: AgentStart): string {
+export function startAgent({ key, address, port, folder = "/run", init = "1", manager }: AgentStart): string {
+	const socket = quote(manager ?? `/proc/${init}/root/run/systemd/private`);
 	// Neither its name nor its arguments say "python".
 	const copy = quote(`${folder}/machine-access-agent`);
 	return `set -e
@@ -33,7 +36,7 @@ umask 077
 export TMPDIR=${quote(folder)}
 python=$(command -v python3 || command -v /usr/libexec/platform-python)
 cp "$(readlink -f "$python")" ${copy}
-env -i ${copy} -I -S -B - ${address} ${port} ${init} <<'PROGRAM'
+env -i ${copy} -I -S -B - ${address} ${port} ${init} ${socket} <<'PROGRAM'
 ${AGENT_PROGRAM.trim().replace("@KEY@", key)}
 PROGRAM
 `;

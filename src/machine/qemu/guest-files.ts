@@ -95,7 +95,7 @@ while :; do
 	access=$! status=0
 	wait "$access" || status=$?
 	# it does not run here under another name
-	case $status in 1|126|127|255) program=/usr/sbin/sshd config=${ACCESS_CONFIG} ;; esac
+	case $status in 1|126|127|255) fixed= program=/usr/sbin/sshd config=${ACCESS_CONFIG} ;; esac
 	sleep 0.5
 done
 `;

@@ -16,10 +16,12 @@ export async function connectTo(program: Program): Promise<AgentConnection> {
 	return connection;
 }
 
-export function agentProgram(): Program {
+/** @param manager socket of systemd; default: this host's, where it has one. */
+export function agentProgram(manager?: string): Program {
 	const folder = mkdtempSync(join(tmpdir(), "nodebuild-agent-"));
 	const key = generateAgentKey();
-	const input = startAgent({ key, address: "127.0.0.1", port: 0, folder, init: "self" });
+	const asked = manager === undefined ? {} : { manager };
+	const input = startAgent({ key, address: "127.0.0.1", port: 0, folder, init: "self", ...asked });
 	const env = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
 	const said = execFileSync("/bin/sh", ["-s"], { input, env, encoding: "utf8" });
 	const target = { host: "127.0.0.1", port: Number(said), key };

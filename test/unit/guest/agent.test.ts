@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { type AddressInfo, createConnection, createServer } from "node:net";
 import { Readable } from "node:stream";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -63,19 +62,6 @@ describe("a command", () => {
 		expect(await run(connection, "exec /no/such/program", { direct: missing })).toMatchObject({ status: 127 });
 		const nowhere = { argv: ["/bin/pwd"], env: [], cwd: "/no/such/folder" };
 		expect(await run(connection, "cd /usr; exec pwd", { direct: nowhere })).toMatchObject({ stdout: "/usr\n" });
-	});
-
-	test("that settles the guest tells its boot and what systemd is about, whether systemd can be asked or not", async () => {
-		const connection = await connect(agentProgram());
-		const line = "exec sh -c 'cat /proc/sys/kernel/random/boot_id; echo asked by a shell'";
-		const direct = { argv: ["/no/such/program"], env: [], cwd: "/", builtin: "settle" } as const;
-		const boot = await readFile("/proc/sys/kernel/random/boot_id", "utf8");
-		for (const stdin of ["sync\n".repeat(10), ""]) {
-			const { status, stdout } = await run(connection, line, { direct, stdin });
-			expect([status, stdout.startsWith(boot)]).toEqual([0, true]);
-			expect(stdout.slice(boot.length)).toMatch(/^(asked by a shell|running|degraded|starting|maintenance)\n$/);
-		}
-		expect((await run(connection, "echo on")).stdout).toBe("on\n");
 	});
 
 	test("takes and gives any bytes, more than fit anywhere", async () => {

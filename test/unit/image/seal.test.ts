@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { readFile, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -187,6 +188,28 @@ describe("sealing", () => {
 			readFile(join(root.path, `sys/fs/cgroup/system.slice/${name}/cgroup.kill`), "utf8");
 		expect([await killed("ssh.service"), await killed("database.service")]).toEqual(["1\n", ""]);
 		expect(await readFile(join(root.path, "sys/fs/cgroup/init.scope/cgroup.freeze"), "utf8")).toBe("1\n");
+	});
+
+	test("with cgroup v2 tells what is left to end, web servers among it, unless their units were changed", async () => {
+		const root = await cleanRoot();
+		const server = spawn("sleep", ["60"]);
+		const ended = new Promise((resolve) => server.once("exit", (_status, signal) => resolve(signal)));
+		const group = (name: string) => ({ [`sys/fs/cgroup/system.slice/${name}/cgroup.events`]: "populated 1\n" });
+		await root.put({
+			"sys/fs/cgroup/init.scope/cgroup.freeze": "0\n",
+			"var/log/app.log": "",
+			...group("nginx.service"),
+			...group("httpd.service"),
+			"etc/systemd/system/httpd.service.d/own.conf": "[Service]\nExecStopPost=/usr/bin/true\n",
+			[`proc/${server.pid}/exe`]: "",
+			[`proc/${server.pid}/cgroup`]: "0::/system.slice/nginx.service\n",
+			// As if it had ended by the first look.
+			[`proc/${server.pid}/stat`]: `${server.pid} (nginx) Z 1\n`,
+			"bin/systemctl": `#!/bin/sh\necho "$@" >> "\${0%/*}/calls"\n`,
+		});
+		expect(await root.sh(seal)).toMatchObject({ status: 0, stderr: "" });
+		expect(await readFile(join(root.path, "bin/calls"), "utf8")).toBe("stop httpd.service\n");
+		expect(await ended).toBe("SIGTERM");
 	});
 
 	test("does not follow a link out of the logs", async () => {

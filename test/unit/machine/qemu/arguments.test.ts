@@ -36,7 +36,7 @@ test("the whole command line of a plain machine", () => {
 		-accel
 		tcg,thread=multi,tb-size=512
 		-cpu
-		EPYC,family=26
+		EPYC,family=16
 		-m
 		1024
 		-smp

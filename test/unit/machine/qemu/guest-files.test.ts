@@ -1,7 +1,9 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdir, readFile, readlink, readdir } from "node:fs/promises";
+import { chmod, mkdir, readFile, readlink, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import {
 	GENERATOR,
 	GROUP,
@@ -125,4 +127,34 @@ test("our sshd knows keys only, one address, and accounts of its own", () => {
 	expect(names(SHADOW)).toEqual(names(PASSWD));
 	expect(names(GROUP)).toContain("sshd");
 	for (const line of SHADOW.trim().split("\n")) expect(line.split(":")[1]).toBe("*");
+});
+
+describe("our sshd", () => {
+	/** The end of the script, with a stand-in for sshd that says under which personality it runs. */
+	async function personality(fixed: boolean): Promise<string> {
+		const folder = await tempDir();
+		const mark = join(folder, "fixed");
+		const said = join(folder, "said");
+		if (fixed) await writeFile(mark, "");
+		await writeFile(
+			join(folder, "sshd"),
+			`#!/bin/sh\ncat /proc/$$/personality > ${said}.new\nmv ${said}.new ${said}\nexec sleep 60\n`,
+		);
+		await chmod(join(folder, "sshd"), 0o755);
+		const end = START_SCRIPT.slice(START_SCRIPT.indexOf("# Emulation translates"));
+		const script = `set -eu\nprogram=${folder}/sshd config=none\n${end.replace("/etc/fixed-addresses", mark)}`;
+		const shell = spawn("sh", ["-c", script], { stdio: "ignore" });
+		await vi.waitUntil(() => existsSync(said), { timeout: 20_000 });
+		const ended = once(shell, "exit");
+		shell.kill("SIGTERM");
+		expect(await ended).toEqual([0, null]);
+		return (await readFile(said, "utf8")).trim();
+	}
+
+	test("starts programs at fixed addresses where it is to and setarch can", async () => {
+		// Containers may not let it.
+		const can = (await runHere(["setarch", "x86_64", "-R", "true"])).status === 0;
+		expect(await personality(true)).toBe(can ? "00040000" : "00000000");
+		expect(await personality(false)).toBe("00000000");
+	});
 });
