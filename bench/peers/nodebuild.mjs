@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { program } from "../support.mjs";
+import { run } from "./run.mjs";
 import { ACCOUNT, CONFIGURE, INSTALL, message } from "../workload.mjs";
 
 /** @param {string} salt makes all steps new @param {string} motd */
@@ -23,10 +24,9 @@ export function nodebuild(folder) {
 	return {
 		name: "nodebuild",
 		lacks: () => /** @type {string[]} */ ([]),
-		/** The base is fetched or bootstrapped, and has booted once. */
+		/** The base is fetched or bootstrapped, and has booted once on this QEMU and processor. */
 		prepare() {
-			writeFileSync(join(folder, "Nodefile"), "FROM debian:12\n");
-			build(folder);
+			run(process.execPath, [program, "bases", "warm", "debian:12"]);
 		},
 		/** Forget what was built. @param {string} word */
 		forget(word) {
