@@ -75,8 +75,11 @@ const END_PROCESSES = `	# since Linux 5.14; others are ended one by one
 	[ -z "$left" ] || kill -TERM $left 2>/dev/null
 `;
 
-/** Waits for `pids`; sets \$still to those that have not ended. A zombie has, though nobody buries it any more. */
-const WAIT = `wait_for() {
+/**
+ * Shell after which nobody but us writes: what is still about to end has been killed. `wait_for PIDS TRIES` sets \$still to
+ * those that have not ended. A zombie has, though nobody buries it any more.
+ */
+export const QUIESCE_SCRIPT = `wait_for() {
 	tries=0
 	while :; do
 		still=
@@ -109,9 +112,6 @@ if [ -e $cg/init.scope/cgroup.freeze ]; then
 	echo 1 > $cg/init.scope/cgroup.freeze
 ${END_PROCESSES}fi
 `;
-
-/** Shell after which nobody but us writes: what is still about to end has been killed. */
-export const QUIESCE_SCRIPT = WAIT;
 
 /** Shell for later on: all that was killed is gone, and with it what it held open. */
 export const GONE_SCRIPT = `if [ -n "$pids" ]; then
