@@ -10,7 +10,16 @@ import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { inTurn, machine, program, remove, report, sources, writeSmallFiles } from "./support.mjs";
+import {
+	inTurn,
+	machine,
+	program,
+	remove,
+	report,
+	sources,
+	withoutExtraCertificates,
+	writeSmallFiles,
+} from "./support.mjs";
 
 const { values } = parseArgs({
 	options: {
@@ -136,6 +145,7 @@ if (!existsSync(program)) {
 	console.error("bench: expected dist/nodebuild.js: run `npm run build` first");
 	process.exit(1);
 }
+withoutExtraCertificates();
 try {
 	mkdirSync(folder, { recursive: true });
 	const nodebuild = await sources(["context/index.ts", "layers/store.ts", "digest.ts"], folder);

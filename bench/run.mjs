@@ -16,7 +16,7 @@ import { nodebuild } from "./peers/nodebuild.mjs";
 import { packer } from "./peers/packer.mjs";
 import { run } from "./peers/run.mjs";
 import { virtCustomize } from "./peers/virt-customize.mjs";
-import { machine, median, program } from "./support.mjs";
+import { machine, median, program, withoutExtraCertificates } from "./support.mjs";
 import { touchContext, writeContext } from "./workload.mjs";
 
 /** What is done before each build of a round; the first forgets what was built before. */
@@ -93,6 +93,7 @@ try {
 		return lacks.length === 0;
 	});
 	for (const tool of ready) tool.prepare();
+	withoutExtraCertificates();
 	for (let round = 0; round < Number(values.rounds); round++) {
 		for (const change of changes) for (const tool of ready) measure(tool, change, `${process.pid}-${round}`);
 		// What has been measured is kept when a later round is ended.

@@ -8,6 +8,14 @@ import { build } from "esbuild";
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 export const program = join(root, "dist/nodebuild.js");
 
+/**
+ * Node.js 20 reads and checks the certificates of this file at each start, before anything of ours runs: 50 ms of figures
+ * that are not about it. Nothing that is measured asks a server.
+ */
+export function withoutExtraCertificates() {
+	delete process.env.NODE_EXTRA_CA_CERTS;
+}
+
 /** The machine that the figures are of. */
 export const machine = { cores: cpus().length, model: cpus()[0]?.model ?? "unknown", node: process.versions.node };
 

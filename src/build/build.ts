@@ -1,11 +1,12 @@
 /** The linear story of a build. */
 import { NodebuildError } from "../errors.ts";
-import { readEnvironment } from "../system/env.ts";
 import { openStore, type Store } from "../layers/store.ts";
 import type { Image } from "../layers/types.ts";
 import type { Machine } from "../machine/types.ts";
 import type { OutputResult } from "../output/types.ts";
 import type { Plan, Step } from "../plan/types.ts";
+import { monotonic } from "../system/clock.ts";
+import { readEnvironment } from "../system/env.ts";
 import { whenFull } from "../system/files.ts";
 import { chainOf } from "./chain.ts";
 import { takesLive } from "./live-mode.ts";
@@ -26,7 +27,7 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
 }
 
 async function buildIn(options: BuildOptions): Promise<BuildResult> {
-	const begin = performance.now();
+	const begin = monotonic();
 	await using store = await openStore(options.home);
 	await requireWritableOutputs(options);
 	const suites = await readSuites(options);
@@ -39,7 +40,7 @@ async function buildIn(options: BuildOptions): Promise<BuildResult> {
 		image,
 		cached,
 		outputs,
-		milliseconds: Math.round(performance.now() - begin),
+		milliseconds: Math.round(monotonic() - begin),
 		...(verification === undefined ? {} : { verification }),
 	};
 }

@@ -1,6 +1,6 @@
 /** The text of a Nodefile, from a file or standard input: bytes that are text, and not without end. */
 import { isUtf8 } from "node:buffer";
-import { createReadStream } from "node:fs";
+import { createReadStream, readFileSync, statSync } from "node:fs";
 import { messageOf, NodebuildError } from "../errors.ts";
 import { parseText } from "../nodefile/index.ts";
 import { locate } from "../nodefile/locate.ts";
@@ -29,7 +29,11 @@ async function readBytes({
 	signal,
 }: Pick<BuildOptions, "nodefile" | "signal">): Promise<Buffer | undefined> {
 	try {
-		return await (path === "-" ? readStdin(signal, LARGEST) : readUpTo(createReadStream(path, { signal }), LARGEST));
+		if (path === "-") return await readStdin(signal, LARGEST);
+		// A pipe or device has no size, may have no end, and may let us wait.
+		const found = statSync(path);
+		if (!found.isFile()) return await readUpTo(createReadStream(path, { signal }), LARGEST);
+		return found.size > LARGEST ? undefined : readFileSync(path);
 	} catch (cause) {
 		throw new NodebuildError({
 			code: "NODEFILE_NOT_FOUND",

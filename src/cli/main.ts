@@ -1,5 +1,6 @@
 /** The process: streams, signals, and the only place that ends it. */
 
+import { isatty } from "node:tty";
 import type { NodebuildError } from "../errors.ts";
 import { wantsJson } from "./error-format.ts";
 import { failed, outputLost, ReaderGone, show } from "./failed.ts";
@@ -29,7 +30,8 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 	if (error.code !== "EPIPE") lost = outputLost(error);
 	stopped.abort(lost ?? new ReaderGone());
 });
-const onTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
+// Of the numbers: a stream of standard input takes milliseconds to make, and hardly any command reads it.
+const onTerminal = [0, 1, 2].some((descriptor) => isatty(descriptor));
 
 function end(status: number): void {
 	const hungUp = onTerminal && stopped.signal.aborted && (stopped.signal.reason as Error).message === "SIGHUP";

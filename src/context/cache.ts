@@ -3,7 +3,17 @@
  * it. The rule for timestamps is git's (Documentation/technical/racy-git): a file that changed as late as the moment
  * in which the cache was made may change again without showing it, so such an entry is not believed.
  */
-import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+	closeSync,
+	fstatSync,
+	mkdirSync,
+	openSync,
+	readFileSync,
+	renameSync,
+	rmSync,
+	unlinkSync,
+	writeFileSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import type { Digest } from "../digest.ts";
 import type { Xattrs } from "./types.ts";
@@ -142,7 +152,7 @@ function fileSystemTime(file: string): bigint | undefined {
 			return fstatSync(fd, { bigint: true }).mtimeNs;
 		} finally {
 			closeSync(fd);
-			rmSync(probe, { force: true });
+			unlinkSync(probe);
 		}
 	} catch {
 		return undefined;

@@ -4,6 +4,7 @@
  */
 import { type BigIntStats, type Dirent, lstatSync, readdirSync, readlinkSync } from "node:fs";
 import { messageOf, NodebuildError } from "../errors.ts";
+import { monotonic } from "../system/clock.ts";
 import { confine } from "./match.ts";
 import type { MatchInfo, PatternList } from "./patterns.ts";
 import { FileTree, type TreeNode } from "./tree.ts";
@@ -15,17 +16,17 @@ export function stampOf(stats: BigIntStats): string {
 
 /** Gives the event loop its turn when more than 20 ms passed since it last had it. */
 export class Breather {
-	#last = performance.now();
+	#last = monotonic();
 	#asked = 0;
 
 	/** The clock is asked only now and then: that costs as much as what is done in between. */
 	due(): boolean {
-		return ++this.#asked % 64 === 0 && performance.now() - this.#last > 20;
+		return ++this.#asked % 64 === 0 && monotonic() - this.#last > 20;
 	}
 
 	async breathe(): Promise<void> {
 		await new Promise<void>((resolve) => setImmediate(resolve));
-		this.#last = performance.now();
+		this.#last = monotonic();
 	}
 }
 

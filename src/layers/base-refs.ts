@@ -2,10 +2,10 @@
  * Further references of a base: two addresses may have the same content, which lies in the store once, under the
  * reference that it was first fetched by. Each other one is a small file.
  */
-import { readdir, readFile, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Digest } from "../digest.ts";
-import { exists, isErrno, makeFolder, writeFileAtomic } from "../system/files.ts";
+import { exists, makeFolder, readText, writeFileAtomic } from "../system/files.ts";
 import type { StorePaths } from "./paths.ts";
 import type { BaseRecord } from "./types.ts";
 
@@ -14,17 +14,18 @@ export type BaseRef = Pick<BaseRecord, "ref" | "architecture" | "source" | "veri
 type StoredRef = BaseRef & { readonly digest: Digest };
 
 /** The newest content that a reference was found to have; undefined also for a file that cannot be understood. */
-export function readBaseRef(paths: StorePaths, ref: string, architecture: string): Promise<StoredRef | undefined> {
+export function readBaseRef(paths: StorePaths, ref: string, architecture: string): StoredRef | undefined {
 	return read(paths.baseRef(ref, architecture));
 }
 
-async function read(file: string): Promise<StoredRef | undefined> {
+function read(file: string): StoredRef | undefined {
+	const text = readText(file);
+	if (text === undefined) return undefined;
 	try {
-		const value: unknown = JSON.parse(await readFile(file, "utf8"));
+		const value: unknown = JSON.parse(text);
 		return isStoredRef(value) ? value : undefined;
-	} catch (error) {
-		if (error instanceof SyntaxError || isErrno(error, "ENOENT", "ENOTDIR")) return undefined;
-		throw error;
+	} catch {
+		return undefined;
 	}
 }
 
@@ -38,7 +39,7 @@ function isStoredRef(value: unknown): value is StoredRef {
 /** References of bases that the store has no longer. */
 export async function dropLostRefs(paths: StorePaths): Promise<void> {
 	for (const name of await readdir(paths.refs).catch(() => [])) {
-		const found = name.endsWith(".json") ? await read(join(paths.refs, name)) : undefined;
+		const found = name.endsWith(".json") ? read(join(paths.refs, name)) : undefined;
 		if (found !== undefined && !(await exists(paths.entry("bases", found.digest)))) await rm(join(paths.refs, name));
 	}
 }

@@ -1,7 +1,7 @@
 /** Bases of the store. */
 import type { Digest } from "../digest.ts";
-import { place, readAll, readEntry, stage, touch } from "./entries.ts";
 import { type BaseRef, readBaseRef, writeBaseRef } from "./base-refs.ts";
+import { place, readAll, readEntry, stage, touch } from "./entries.ts";
 import { locked, type Marks } from "./marks.ts";
 import type { StorePaths } from "./paths.ts";
 import type { Entry } from "./records.ts";
@@ -56,7 +56,7 @@ export function createBaseStore(paths: StorePaths, marks: Marks): BaseStore {
 
 	const find = async (digest: Digest): Promise<StoredBase | undefined> => {
 		if (read(digest) === undefined) return undefined;
-		await touch(paths, "bases", digest);
+		touch(paths, "bases", digest);
 		return locked(paths, async () => {
 			const entry = read(digest);
 			if (entry === undefined) return undefined;
@@ -66,7 +66,7 @@ export function createBaseStore(paths: StorePaths, marks: Marks): BaseStore {
 	};
 
 	const list = async (): Promise<readonly StoredBase[]> =>
-		(await readAll(paths, "bases"))
+		readAll(paths, "bases")
 			.flatMap(({ entry }) => (entry?.kind === "bases" ? [baseOf(entry)] : []))
 			.sort((a, b) => a.ref.localeCompare(b.ref) || a.created.localeCompare(b.created));
 
@@ -74,7 +74,7 @@ export function createBaseStore(paths: StorePaths, marks: Marks): BaseStore {
 		const newest = (await list())
 			.filter((base) => base.ref === ref && (architecture ?? base.architecture) === base.architecture)
 			.at(-1);
-		const other = architecture === undefined ? undefined : await readBaseRef(paths, ref, architecture);
+		const other = architecture === undefined ? undefined : readBaseRef(paths, ref, architecture);
 		if (other !== undefined && (newest === undefined || other.created > newest.created)) {
 			const base = await find(other.digest);
 			if (base !== undefined) return named(base, other);

@@ -15,7 +15,7 @@ export async function findBrokenDisks(paths: StorePaths): Promise<readonly Broke
 	const broken: BrokenDisk[] = [];
 	try {
 		for (const kind of ["bases", "layers", "images"] as const) {
-			for (const { entry } of await readAll(paths, kind)) {
+			for (const { entry } of readAll(paths, kind)) {
 				if (entry === undefined) continue;
 				const reason = await faultOf(paths.disk(kind, entry.digest));
 				if (reason !== undefined) broken.push({ folder: paths.entry(kind, entry.digest), reason });

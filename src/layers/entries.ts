@@ -1,11 +1,11 @@
 /** Entries of the store: a disk and its record in one folder, put in place and taken away in one step. */
 import { randomBytes } from "node:crypto";
-import { constants, readFileSync, statSync } from "node:fs";
-import { chmod, copyFile, mkdir, readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { constants, readFileSync, statSync, utimesSync } from "node:fs";
+import { chmod, copyFile, mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Digest } from "../digest.ts";
 import { NodebuildError } from "../errors.ts";
-import { fsyncDir, fsyncFile, isErrno, whenFull } from "../system/files.ts";
+import { fsyncDir, fsyncFile, isErrno, namesIn, whenFull } from "../system/files.ts";
 import { ownedName } from "../system/owner.ts";
 import { DISK_NAME, type DiskKind, digestOfName, recordName, type StorePaths } from "./paths.ts";
 import { type Entry, parseEntry } from "./records.ts";
@@ -68,12 +68,11 @@ export function readWhole(paths: StorePaths, kind: DiskKind, digest: Digest): En
 }
 
 /** All names under a kind, with their entries; undefined: damaged. */
-export async function readAll(
+export function readAll(
 	paths: StorePaths,
 	kind: DiskKind,
-): Promise<readonly { readonly name: string; readonly entry: Entry | undefined }[]> {
-	const names = await readdir(paths.kind(kind)).catch(() => []);
-	return names.map((name) => {
+): readonly { readonly name: string; readonly entry: Entry | undefined }[] {
+	return namesIn(paths.kind(kind)).map((name) => {
 		const digest = digestOfName(name);
 		return { name, entry: digest === undefined ? undefined : readEntry(paths, kind, digest) };
 	});
@@ -84,9 +83,13 @@ export async function lastUse(paths: StorePaths, kind: DiskKind, digest: Digest)
 	return (await stat(paths.record(kind, digest)).catch(() => undefined))?.mtimeMs ?? 0;
 }
 
-export async function touch(paths: StorePaths, kind: DiskKind, digest: Digest): Promise<void> {
+export function touch(paths: StorePaths, kind: DiskKind, digest: Digest): void {
 	const now = new Date();
-	await utimes(paths.record(kind, digest), now, now).catch(() => undefined);
+	try {
+		utimesSync(paths.record(kind, digest), now, now);
+	} catch {
+		// It is gone, or somebody else's: then it is as old as it seems.
+	}
 }
 
 async function move(from: string, to: string): Promise<void> {

@@ -4,10 +4,9 @@
  * layers, while images that stand on the old layers stay whole.
  */
 import { randomBytes } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Digest, hexOf } from "../digest.ts";
-import { isErrno, makeFolder, writeFileAtomic } from "../system/files.ts";
+import { makeFolder, readText, writeFileAtomic } from "../system/files.ts";
 
 export interface Epochs {
 	/** The current epoch of a first step, undefined when there never was a new one; `renew` starts one. */
@@ -18,20 +17,11 @@ export function createEpochs(home: string): Epochs {
 	const folder = join(home, "epochs");
 	const of = async (firstStep: Digest, renew: boolean): Promise<string | undefined> => {
 		const file = join(folder, hexOf(firstStep));
-		if (!renew) return read(file);
+		if (!renew) return readText(file);
 		const epoch = randomBytes(16).toString("hex");
 		await makeFolder(folder, 0o700);
 		await writeFileAtomic(file, epoch);
 		return epoch;
 	};
 	return { of };
-}
-
-async function read(file: string): Promise<string | undefined> {
-	try {
-		return await readFile(file, "utf8");
-	} catch (error) {
-		if (isErrno(error, "ENOENT")) return undefined;
-		throw error;
-	}
 }

@@ -28,8 +28,8 @@ export function imageOf(paths: StorePaths, { digest, record }: ImageEntry, tags:
 
 /** Newest first. */
 export async function listImages(paths: StorePaths): Promise<readonly Image[]> {
-	const tags = await readTags(paths);
-	const all = await readAll(paths, "images");
+	const tags = readTags(paths);
+	const all = readAll(paths, "images");
 	return all
 		.map(({ entry }) => entry && readImage(paths, entry.digest))
 		.filter((entry) => entry !== undefined)
@@ -43,10 +43,10 @@ export async function lookUpImage(
 	text: string,
 ): Promise<{ image: Image; reference?: Reference } | undefined> {
 	const reference = parseReference(text);
-	const tag = reference && (await readTag(paths, reference));
+	const tag = reference && readTag(paths, reference);
 	const tagged = tag && readImage(paths, tag.key);
 	if (reference !== undefined && tagged?.record.id === tag?.id && tagged !== undefined) {
-		return { image: imageOf(paths, tagged, await readTags(paths)), reference };
+		return { image: imageOf(paths, tagged, readTags(paths)), reference };
 	}
 	const digits = text.replace(/^sha256:/, "");
 	if (!/^[0-9a-f]+$/.test(digits)) return undefined;
@@ -62,7 +62,7 @@ export async function lookUpImage(
 }
 
 export async function imageNotFound(paths: StorePaths, text: string): Promise<NodebuildError> {
-	const names = (await readTags(paths)).map(({ reference }) => formatReference(reference));
+	const names = readTags(paths).map(({ reference }) => formatReference(reference));
 	const short = [...names, ...names.map((name) => name.replace(/:latest$/, ""))];
 	return new NodebuildError({
 		code: "IMAGE_NOT_FOUND",

@@ -24,7 +24,7 @@ function inUse(image: Image, why: string, hint: string): NodebuildError {
 }
 
 async function requireUnused(paths: StorePaths, marks: Marks, image: Image, force: boolean): Promise<void> {
-	for (const { entry } of await readAll(paths, "layers")) {
+	for (const { entry } of readAll(paths, "layers")) {
 		if (entry?.kind !== "layers" || entry.record.parent !== undefined || entry.record.base !== image.key) continue;
 		throw inUse(image, "is the base of other layers", "remove the images built from it, then nodebuild prune");
 	}

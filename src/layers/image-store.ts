@@ -56,13 +56,13 @@ function imageId(record: Omit<ImageRecord, "id">): Digest {
 
 async function findByKey(paths: StorePaths, marks: Marks, key: Digest): Promise<Image | undefined> {
 	if (readEntry(paths, "images", key) === undefined) return undefined;
-	await touch(paths, "images", key);
+	touch(paths, "images", key);
 	return locked(paths, async () => {
 		const chain = readChain(paths, "images", key);
 		const [image] = chain;
 		if (image?.kind !== "images") return undefined;
 		await marks.add(chain);
-		return imageOf(paths, image, await readTags(paths));
+		return imageOf(paths, image, readTags(paths));
 	});
 }
 
@@ -87,7 +87,7 @@ async function add(
 		if (entry === undefined) throw missingParent("image", draft.layer);
 		await marks.add(readChain(paths, "images", key));
 		for (const one of references) await writeTag(paths, one, { version: 1, id: entry.record.id, key });
-		return imageOf(paths, entry, await readTags(paths));
+		return imageOf(paths, entry, readTags(paths));
 	});
 }
 
@@ -111,7 +111,7 @@ export function createImageStore(paths: StorePaths, marks: Marks): ImageStore {
 		find,
 		async findNamed(text) {
 			const reference = parseReference(text);
-			const tag = reference && (await readTag(paths, reference));
+			const tag = reference && readTag(paths, reference);
 			const image = tag && (await findByKey(paths, marks, tag.key));
 			return image?.id === tag?.id ? image : undefined;
 		},

@@ -50,7 +50,7 @@ export function createLayerStore(paths: StorePaths, marks: Marks): LayerStore {
 	const find = async (key: Digest): Promise<Layer | undefined> => {
 		const seen = readEntry(paths, "layers", key);
 		if (seen === undefined) return undefined;
-		await touch(paths, "layers", key);
+		touch(paths, "layers", key);
 		if (marks.keeps(markId("layers", key))) return headOf(paths, [seen]);
 		// The chain is looked at and marked where prune cannot run in between.
 		return locked(paths, async () => {
@@ -81,7 +81,7 @@ export function createLayerStore(paths: StorePaths, marks: Marks): LayerStore {
 	};
 
 	const list = async (): Promise<readonly Layer[]> =>
-		(await readAll(paths, "layers"))
+		readAll(paths, "layers")
 			.map(({ entry }) => entry && headOf(paths, readChain(paths, "layers", entry.digest)))
 			.filter((layer) => layer !== undefined)
 			.sort((a, b) => a.created.localeCompare(b.created));

@@ -1,5 +1,6 @@
 /** What dead processes left in the store: their work folders, with the disks of their machines, and their locks. */
-import { readdir, rm, stat } from "node:fs/promises";
+import { readdirSync } from "node:fs";
+import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { diskUsage } from "../system/files.ts";
 import { sweepLocks } from "../system/locks.ts";
@@ -18,7 +19,7 @@ export interface Leftover {
 /** Names in `tmp/` whose process is gone. In the ordinary case this lists a nearly empty folder. */
 async function abandoned(paths: StorePaths): Promise<readonly string[]> {
 	const names: string[] = [];
-	for (const name of await readdir(paths.tmp)) {
+	for (const name of readdirSync(paths.tmp)) {
 		const owner = ownerOfName(name);
 		if (owner === undefined) continue;
 		const touched = (await stat(join(paths.tmp, name)).catch(() => undefined))?.mtimeMs;

@@ -2,7 +2,8 @@
  * Marks: what a running process uses, so that prune leaves it alone. They lie in a folder of its own
  * under tmp/, which carries its owner, so that a dead process's marks count for nothing.
  */
-import { appendFile, readdir, readFile, rm } from "node:fs/promises";
+import { appendFileSync, mkdirSync, rmdirSync, unlinkSync } from "node:fs";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Digest, hexOf } from "../digest.ts";
 import { isErrno, makeFolder } from "../system/files.ts";
@@ -33,6 +34,15 @@ export interface Marks {
 	clear(): Promise<void>;
 }
 
+async function make(folder: string): Promise<void> {
+	try {
+		mkdirSync(folder, { mode: 0o700 });
+	} catch {
+		// The store's folder for it has gone, or it is there.
+		await makeFolder(folder, 0o700);
+	}
+}
+
 /** A store that was never made. */
 function nothing(error: unknown): string[] {
 	if (isErrno(error, "ENOENT")) return [];
@@ -43,14 +53,16 @@ export function createMarks(paths: StorePaths): Marks {
 	const name = ownedName();
 	const folder = join(paths.tmp, name);
 	const kept = new Set<MarkId>();
+	let made = false;
 	return {
 		keeps: (id) => kept.has(id),
 		own: () => kept,
 		async add(chain) {
 			const [first, ...below] = chain.map(({ kind, digest }) => markId(kind, digest));
 			if (first === undefined || kept.has(first)) return;
-			await makeFolder(folder, 0o700);
-			await appendFile(join(folder, MARKS_NAME), `${first}\n`, { mode: 0o600 });
+			if (!made) await make(folder);
+			made = true;
+			appendFileSync(join(folder, MARKS_NAME), `${first}\n`, { mode: 0o600 });
 			for (const id of [first, ...below]) kept.add(id);
 		},
 		async others() {
@@ -65,7 +77,15 @@ export function createMarks(paths: StorePaths): Marks {
 		},
 		async clear() {
 			kept.clear();
-			await rm(folder, { recursive: true, force: true });
+			if (!made) return;
+			made = false;
+			try {
+				unlinkSync(join(folder, MARKS_NAME));
+				rmdirSync(folder);
+			} catch {
+				// Somebody has put something there, or taken it away.
+				await rm(folder, { recursive: true, force: true });
+			}
 		},
 	};
 }

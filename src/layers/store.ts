@@ -1,11 +1,11 @@
 /** The store: everything that lasts from one build to the next. */
-import { readdir, readFile } from "node:fs/promises";
-import { isErrno, makeFolder, whenFull, writeFileAtomic } from "../system/files.ts";
+import { readdir } from "node:fs/promises";
+import { isErrno, makeFolder, readText, whenFull, writeFileAtomic } from "../system/files.ts";
 import { type AcquireOptions, acquire, type Lock, sweepLocks } from "../system/locks.ts";
 import { type BaseStore, createBaseStore } from "./base-store.ts";
 import { type CacheStore, createCacheStore } from "./cache-store.ts";
-import { hintFor, unusable } from "./fault.ts";
 import { createEpochs, type Epochs } from "./epochs.ts";
+import { hintFor, unusable } from "./fault.ts";
 import { createImageStore, type ImageStore } from "./image-store.ts";
 import { createLayerStore, type LayerStore } from "./layer-store.ts";
 import { sweepLeftovers } from "./leftovers.ts";
@@ -37,15 +37,6 @@ export interface Store extends AsyncDisposable {
 	problems(): Promise<readonly StoreProblem[]>;
 	/** Give up this store's marks: prune may remove what it found. Ending the process does the same. */
 	close(): Promise<void>;
-}
-
-async function readVersion(paths: StorePaths): Promise<string | undefined> {
-	try {
-		return (await readFile(paths.version, "utf8")).trim();
-	} catch (error) {
-		if (isErrno(error, "ENOENT")) return undefined;
-		throw error;
-	}
 }
 
 /** What may lie in a folder that is to become a store: what a maker that was killed left, and a disk's own. */
@@ -82,7 +73,7 @@ async function create(paths: StorePaths): Promise<void> {
  * @throws NodebuildError STORE_INVALID
  */
 export async function isStore(paths: StorePaths): Promise<boolean> {
-	const found = await readVersion(paths);
+	const found = readText(paths.version)?.trim();
 	if (found === undefined) return requireOurs(paths).then(() => false);
 	if (found === String(STORE_VERSION)) return true;
 	const newer = /^\d+$/.test(found) && Number(found) > STORE_VERSION;

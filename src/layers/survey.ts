@@ -4,10 +4,10 @@ import { basename, join } from "node:path";
 import { diskUsage, exists } from "../system/files.ts";
 import { dropLostRefs } from "./base-refs.ts";
 import { holdIdleCaches, idleCaches } from "./cache-store.ts";
-import type { LiveStore } from "./live-store.ts";
-import { pruneLive, unusedMemory } from "./live-prune.ts";
-import { findLeftovers } from "./leftovers.ts";
 import { discard, lastUse, readAll, readParent, standsOn, takeAway } from "./entries.ts";
+import { findLeftovers } from "./leftovers.ts";
+import { pruneLive, unusedMemory } from "./live-prune.ts";
+import type { LiveStore } from "./live-store.ts";
 import { locked, type Marks, markId } from "./marks.ts";
 import type { DiskKind, StorePaths } from "./paths.ts";
 import { choosePruned, type PruneItem, type PrunePolicy } from "./prune.ts";
@@ -104,11 +104,11 @@ function spread(items: PruneItem[], problems: StoreProblem[]): Survey {
 }
 
 async function survey(paths: StorePaths): Promise<Survey> {
-	const tags = await readTags(paths);
+	const tags = readTags(paths);
 	const items: PruneItem[] = [];
 	const problems: StoreProblem[] = [];
 	for (const kind of KINDS) {
-		for (const { name, entry } of await readAll(paths, kind)) {
+		for (const { name, entry } of readAll(paths, kind)) {
 			const id = `${kind}/${name}`;
 			const size = await diskUsage(join(paths.kind(kind), name));
 			if (entry === undefined) {
@@ -186,7 +186,7 @@ async function staleDownloads(paths: StorePaths): Promise<readonly PrunedEntry[]
 
 /** Names of images that are gone mean nothing any more. */
 async function dropEmptyTags(paths: StorePaths): Promise<void> {
-	for (const { reference, record } of await readTags(paths)) {
+	for (const { reference, record } of readTags(paths)) {
 		if (!(await exists(paths.entry("images", record.key)))) await removeTag(paths, reference);
 	}
 }

@@ -1,7 +1,7 @@
 /** Tags: one small file each, so that moving a tag is one atomic write. */
-import { readdir, readFile, rm, rmdir } from "node:fs/promises";
+import { rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
-import { isErrno, makeFolder, writeFileAtomic } from "../system/files.ts";
+import { makeFolder, namesIn, readText, writeFileAtomic } from "../system/files.ts";
 import { decodeName, type StorePaths } from "./paths.ts";
 import { parseTag, type TagRecord } from "./records.ts";
 import type { Reference } from "./reference.ts";
@@ -11,13 +11,9 @@ export interface Tagged {
 	readonly record: TagRecord;
 }
 
-export async function readTag(paths: StorePaths, { name, tag }: Reference): Promise<TagRecord | undefined> {
-	try {
-		return parseTag(await readFile(paths.tag(name, tag), "utf8"));
-	} catch (error) {
-		if (isErrno(error, "ENOENT", "ENOTDIR")) return undefined;
-		throw error;
-	}
+export function readTag(paths: StorePaths, { name, tag }: Reference): TagRecord | undefined {
+	const text = readText(paths.tag(name, tag));
+	return text === undefined ? undefined : parseTag(text);
 }
 
 /** On disk over a power loss: people rely on a name that a finished build has printed. */
@@ -33,14 +29,14 @@ export async function removeTag(paths: StorePaths, { name, tag }: Reference): Pr
 }
 
 /** All tags that can be read, sorted by name and tag. */
-export async function readTags(paths: StorePaths): Promise<readonly Tagged[]> {
+export function readTags(paths: StorePaths): readonly Tagged[] {
 	const found: Tagged[] = [];
-	for (const encoded of (await readdir(paths.tags).catch(() => [])).sort()) {
+	for (const encoded of namesIn(paths.tags).sort()) {
 		const name = decodeName(encoded);
-		for (const file of (await readdir(join(paths.tags, encoded)).catch(() => [])).sort()) {
+		for (const file of namesIn(join(paths.tags, encoded)).sort()) {
 			if (file.startsWith(".") || !file.endsWith(".json")) continue;
 			const reference = { name, tag: file.slice(0, -".json".length) };
-			const record = await readTag(paths, reference);
+			const record = readTag(paths, reference);
 			if (record !== undefined) found.push({ reference, record });
 		}
 	}

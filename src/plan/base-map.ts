@@ -2,7 +2,7 @@
  * What a base map may say: the names a FROM can use and where their disks come from.
  * Loads zod, so import it lazily; the types alone cost nothing at run time.
  */
-import { z } from "zod";
+import * as z from "zod";
 
 /** Version of the format; a map with another version is refused. */
 export const BASE_MAP_VERSION = 1;

@@ -1,14 +1,37 @@
 /** Files: atomic writes, durability, space. */
-import { constants } from "node:fs";
+import { constants, readdirSync, readFileSync } from "node:fs";
 import { access, lstat, mkdir, open, readdir, rename, rm, stat, statfs } from "node:fs/promises";
-import type { Readable } from "node:stream";
 import { basename, dirname, join, resolve } from "node:path";
+import type { Readable } from "node:stream";
 import { NodebuildError } from "../errors.ts";
 import { ownedName, ownerGone, ownerOfName } from "./owner.ts";
 
 /** Whether an error is the system's with this code, as `ENOENT`. */
 export function isErrno(error: unknown, ...codes: readonly string[]): error is NodeJS.ErrnoException {
 	return error instanceof Error && "code" in error && typeof error.code === "string" && codes.includes(error.code);
+}
+
+/**
+ * The text of a small file of ours, undefined where there is none. Synchronous: through Node's thread pool each costs ten
+ * times as much, and a build in which nothing changed is little else.
+ * @throws Error of the system
+ */
+export function readText(path: string): string | undefined {
+	try {
+		return readFileSync(path, "utf8");
+	} catch (error) {
+		if (isErrno(error, "ENOENT", "ENOTDIR")) return undefined;
+		throw error;
+	}
+}
+
+/** What a folder holds, in no order; nothing where it is not there or cannot be read. Synchronous, as `readText`. */
+export function namesIn(folder: string): string[] {
+	try {
+		return readdirSync(folder);
+	} catch {
+		return [];
+	}
 }
 
 export async function exists(path: string): Promise<boolean> {

@@ -2,14 +2,15 @@
  * Locks between processes, as files. A lock file appears with its content in one step (link(2)), names
  * its holder, and is taken over when the holder has died. The right to take over the dead holder's lock
  * with nonce N is itself a lock, `<path>~N`: so exactly one process replaces exactly the file that was
- * found dead, and a process that dies while doing so is handled by the same rule.
+ * found dead, and a process that dies while doing so is handled by the same rule. Files are handled synchronously: see
+ * `readText`.
  */
 import { randomBytes } from "node:crypto";
-import { link, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { linkSync, renameSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { NodebuildError } from "../errors.ts";
-import { isErrno, makeFolder, whenFull } from "./files.ts";
+import { isErrno, makeFolder, namesIn, readText, whenFull } from "./files.ts";
 import { currentOwner, type Owner, ownedName, ownerGone, ownerOfName } from "./owner.ts";
 
 export interface Lock extends AsyncDisposable {
@@ -50,21 +51,22 @@ function parseOwner(text: string): (Owner & { readonly nonce: string }) | undefi
 }
 
 /** Undefined when nobody holds the lock. */
-async function readHolder(path: string): Promise<Holder | undefined> {
-	try {
-		const owner = parseOwner(await readFile(path, "utf8"));
-		if (owner === undefined) return { nonce: "unreadable", gone: true };
-		const age = owner.namespace === currentOwner().namespace ? 0 : Date.now() - (await stat(path)).mtimeMs;
-		return { owner, nonce: owner.nonce, gone: ownerGone(owner, age) };
-	} catch (error) {
-		if (isErrno(error, "ENOENT")) return undefined;
-		throw error;
-	}
+function readHolder(path: string): Holder | undefined {
+	const text = readText(path);
+	if (text === undefined) return undefined;
+	const owner = parseOwner(text);
+	if (owner === undefined) return { nonce: "unreadable", gone: true };
+	const touched = owner.namespace === currentOwner().namespace ? undefined : statSync(path, { throwIfNoEntry: false });
+	return {
+		owner,
+		nonce: owner.nonce,
+		gone: ownerGone(owner, touched === undefined ? 0 : Date.now() - touched.mtimeMs),
+	};
 }
 
-async function linked(from: string, to: string): Promise<boolean> {
+function linked(from: string, to: string): boolean {
 	try {
-		await link(from, to);
+		linkSync(from, to);
 		return true;
 	} catch (error) {
 		if (isErrno(error, "EEXIST")) return false;
@@ -72,18 +74,26 @@ async function linked(from: string, to: string): Promise<boolean> {
 	}
 }
 
+function remove(path: string): void {
+	try {
+		unlinkSync(path);
+	} catch (error) {
+		if (!isErrno(error, "ENOENT")) throw error;
+	}
+}
+
 /** Replace a dead holder's lock file by ours, if it is still that one. */
 async function takeOver(temp: string, path: string): Promise<boolean> {
-	const holder = await readHolder(path);
+	const holder = readHolder(path);
 	if (holder === undefined) return linked(temp, path);
 	if (!holder.gone) return false;
 	const right = await tryAcquire(`${path}~${holder.nonce}`);
 	if (right === undefined) return false;
 	try {
-		const again = await readHolder(path);
-		if (again === undefined) return await linked(temp, path);
+		const again = readHolder(path);
+		if (again === undefined) return linked(temp, path);
 		if (again.nonce !== holder.nonce || !again.gone) return false;
-		await rename(temp, path);
+		renameSync(temp, path);
 		return true;
 	} finally {
 		await right.release();
@@ -93,11 +103,11 @@ async function takeOver(temp: string, path: string): Promise<boolean> {
 async function writeTemp(temp: string, nonce: string): Promise<void> {
 	const content = `${JSON.stringify({ ...currentOwner(), nonce })}\n`;
 	try {
-		await writeFile(temp, content, { flag: "wx", mode: 0o600 });
+		writeFileSync(temp, content, { flag: "wx", mode: 0o600 });
 	} catch (error) {
 		if (!isErrno(error, "ENOENT")) throw error;
 		await makeFolder(dirname(temp), 0o700);
-		await writeFile(temp, content, { flag: "wx", mode: 0o600 });
+		writeFileSync(temp, content, { flag: "wx", mode: 0o600 });
 	}
 }
 
@@ -105,7 +115,7 @@ function held(path: string, nonce: string): Lock {
 	let released: Promise<void> | undefined;
 	const unlock = async (): Promise<void> => {
 		// Only a person can have removed it; then another's lock may lie here now.
-		if ((await readHolder(path))?.nonce === nonce) await rm(path, { force: true });
+		if (readHolder(path)?.nonce === nonce) remove(path);
 	};
 	const release = (): Promise<void> => {
 		released ??= unlock();
@@ -120,9 +130,9 @@ export async function tryAcquire(path: string): Promise<Lock | undefined> {
 	const temp = `${path}@${ownedName()}`;
 	try {
 		await whenFull({ path, action: "lock the store" }, () => writeTemp(temp, nonce));
-		return (await linked(temp, path)) || (await takeOver(temp, path)) ? held(path, nonce) : undefined;
+		return linked(temp, path) || (await takeOver(temp, path)) ? held(path, nonce) : undefined;
 	} finally {
-		await rm(temp, { force: true });
+		remove(temp);
 	}
 }
 
@@ -139,7 +149,7 @@ export async function acquire(path: string, options: AcquireOptions = {}): Promi
 	let told = false;
 	for (let pause = POLL_FIRST; ; pause = Math.min(pause * 2, POLL_MOST)) {
 		if (options.signal?.aborted === true) throw interrupted(path, options.signal.reason);
-		const holder = await readHolder(path);
+		const holder = readHolder(path);
 		if (holder === undefined || holder.gone) {
 			const lock = await tryAcquire(path);
 			if (lock !== undefined) return lock;
@@ -155,17 +165,17 @@ export async function acquire(path: string, options: AcquireOptions = {}): Promi
 
 /** Whether a living process holds the lock, now. Writes nothing. */
 export async function isHeld(path: string): Promise<boolean> {
-	return (await readHolder(path))?.gone === false;
+	return readHolder(path)?.gone === false;
 }
 
 /** Remove the locks of dead holders, and what they left while locking, from a folder of locks. */
 export async function sweepLocks(folder: string): Promise<void> {
-	for (const name of await readdir(folder).catch(() => [])) {
+	for (const name of namesIn(folder)) {
 		const path = join(folder, name);
 		const temp = name.includes("@") ? ownerOfName(name) : undefined;
 		if (temp !== undefined) {
-			if (ownerGone(temp)) await rm(path, { force: true });
-		} else if ((await readHolder(path))?.gone === true) {
+			if (ownerGone(temp)) remove(path);
+		} else if (readHolder(path)?.gone === true) {
 			await (await tryAcquire(path))?.release();
 		}
 	}

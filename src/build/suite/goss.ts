@@ -1,5 +1,5 @@
 /** A suite by goss itself, where the machine has it. Its JSON: goss-org/goss outputs/json.go, resource/validate.go. */
-import { z } from "zod";
+import * as z from "zod";
 import type { VerifyRow } from "../types.ts";
 import { type Probe, sh } from "./kind.ts";
 import type { Suite } from "./load.ts";

@@ -1,5 +1,5 @@
 /** What a suite can look at: one ResourceKind for each of goss's resources. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Guest } from "../../guest/types.ts";
 import type { Value, ValueMap } from "./value.ts";
 

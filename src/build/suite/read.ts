@@ -1,6 +1,6 @@
 /** A suite's text, in goss's format, into what is to be looked at. */
 import { type Document, isMap as isYamlMap, isNode, parseDocument, visit } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 import type { NodebuildError, SourceLocation } from "../../errors.ts";
 import { nearest } from "../../nodefile/suggest.ts";
 import type { Finder, ResourceKind } from "./kind.ts";

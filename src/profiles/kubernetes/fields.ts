@@ -1,5 +1,5 @@
 /** What the values of variables are made of: texts, switches and lists, with what is said of those that are none. */
-import { z } from "zod";
+import * as z from "zod";
 
 /** Real files say "\"nfs-utils net-tools\"" and mean the words inside. */
 function unquote(text: string): string {

@@ -2,7 +2,7 @@
  * The variables of a Kubernetes image, as kubernetes-sigs/image-builder (images/capi) names and means them, and a few of
  * our own. Values come as text from the command line and the environment, and as anything from JSON files.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { extraVarsFault } from "./extra-vars.ts";
 import { eachOf, flag, hasLogin, loginFault, matching, nullable, shown, text, withoutLogin } from "./fields.ts";
 import { parseImageName } from "../../nodefile/image-name.ts";

@@ -1,5 +1,5 @@
 /** Users and groups, as /etc/passwd and /etc/group have them. */
-import { z } from "zod";
+import * as z from "zod";
 import { facts, linesOf, type Probe, resourceKind, sh } from "../kind.ts";
 
 async function rows(file: string, probe: Probe): Promise<readonly (readonly string[])[]> {

@@ -1,5 +1,5 @@
 /** What a command answers, and what has nothing to do with a machine. */
-import { z } from "zod";
+import * as z from "zod";
 import { NodebuildError } from "../../../errors.ts";
 import { facts, milliseconds, resourceKind, sh } from "../kind.ts";
 import type { Value } from "../value.ts";

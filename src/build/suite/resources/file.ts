@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { facts, type Probe, resourceKind, sh } from "../kind.ts";
 import type { Value } from "../value.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { facts, milliseconds, resourceKind, sh } from "../kind.ts";
 import { MatcherError } from "../matchers.ts";
 

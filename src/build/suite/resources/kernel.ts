@@ -1,5 +1,5 @@
 /** Settings of the kernel, and what is mounted. */
-import { z } from "zod";
+import * as z from "zod";
 import { facts, linesOf, milliseconds, type Probe, resourceKind, sh } from "../kind.ts";
 
 export const kernelParam = resourceKind({

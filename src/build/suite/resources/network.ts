@@ -1,5 +1,5 @@
 /** Ports, addresses, names, and network cards. */
-import { z } from "zod";
+import * as z from "zod";
 import { facts, linesOf, milliseconds, resourceKind, sh } from "../kind.ts";
 import { MatcherError } from "../matchers.ts";
 

@@ -1,5 +1,5 @@
 /** What is installed and what runs: package, service, process. */
-import { z } from "zod";
+import * as z from "zod";
 import { facts, linesOf, resourceKind, sh } from "../kind.ts";
 
 /** Versions as goss tells them: of rpm with epoch and release. */
