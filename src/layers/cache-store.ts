@@ -132,7 +132,7 @@ async function itemOf(paths: StorePaths, name: string): Promise<PruneItem> {
 	const folder = paths.cache(name);
 	const title = titleIn(await readFile(join(folder, RECORD), "utf8").catch(() => ""));
 	const lastUse = (await stat(folder).catch(() => undefined))?.mtimeMs ?? 0;
-	return { id: `caches/${name}`, kind: "caches", title: title ?? name, size: await diskUsage(folder), lastUse };
+	return { id: `caches/${name}`, kind: "caches", title: title ?? name, size: diskUsage(folder), lastUse };
 }
 
 function titleIn(json: string): string | undefined {

@@ -76,7 +76,7 @@ async function add(
 	const references = names.map(requireReference);
 	const parent = readWhole(paths, "layers", draft.layer);
 	if (parent === undefined) throw missingParent("image", draft.layer);
-	const { id: _id, ...sized } = { ...draft, size: await diskUsage(file) };
+	const { id: _id, ...sized } = { ...draft, size: diskUsage(file) };
 	const record: ImageRecord = { ...sized, id: imageId(sized) };
 	const { key } = record;
 	const staging = { kind: "images", digest: key, file, record, parent, durable: true } as const;

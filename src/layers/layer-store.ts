@@ -67,7 +67,7 @@ export function createLayerStore(paths: StorePaths, marks: Marks): LayerStore {
 				? readWhole(paths, "layers", parentKey)
 				: (readWhole(paths, "bases", base) ?? readWhole(paths, "images", base));
 		if (parent === undefined) throw missingParent(title, parentKey ?? base);
-		const full: LayerRecord = { ...record, size: await diskUsage(file) };
+		const full: LayerRecord = { ...record, size: diskUsage(file) };
 		const draft = { kind: "layers", digest: key, file, record: full, parent, durable: false } as const;
 		const staged = await stage(paths, draft);
 		return locked(paths, async () => {

@@ -36,7 +36,7 @@ export async function findLeftovers(paths: StorePaths): Promise<readonly Leftove
 			kind: "leftover" as const,
 			id: `tmp/${name}`,
 			title: "work folder of a process that is gone",
-			size: await diskUsage(join(paths.tmp, name)),
+			size: diskUsage(join(paths.tmp, name)),
 		})),
 	);
 }

@@ -35,7 +35,7 @@ export async function pruneLive(
 	const free = (await live.list())
 		.filter((state) => !inUse.has(layerOf(idOf(state))))
 		.sort((a, b) => a.lastUse - b.lastUse);
-	const rams = new Map((await live.ram.list()).map(({ name, size }) => [name, size]));
+	const rams = new Map(live.ram.list().map(({ name, size }) => [name, size]));
 	let memory = [...rams.values()].reduce((sum, size) => sum + size, 0);
 	let total = items.reduce((sum, { size }) => sum + size, memory);
 	const left = new Map<string, number>();

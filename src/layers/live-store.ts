@@ -3,10 +3,11 @@
  * of them may go at any time. A state lies in its layer's folder, the RAM files it stands on in ram/.
  */
 import { randomBytes } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { mkdir, rename, rm, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Digest, hexOf } from "../digest.ts";
-import { diskUsage, isErrno } from "../system/files.ts";
+import { diskUsage, isErrno, namesIn } from "../system/files.ts";
 import { chooseDropped, type KeptState } from "./live-policy.ts";
 import { digestOfName, type StorePaths } from "./paths.ts";
 import { createRamStore, type RamFile, type RamStore } from "./ram-store.ts";
@@ -67,19 +68,20 @@ export function createLiveStore(paths: StorePaths): LiveStore {
 	};
 
 	const list = async (): Promise<readonly KeptState[]> => {
-		const names = await readdir(paths.kind("layers")).catch(() => []);
-		const found = await Promise.all(names.map((name) => look(join(paths.kind("layers"), name), name)));
-		return found.flat();
+		const layers = paths.kind("layers");
+		// Most layers have none, and to ask for what is not there takes less than to fail.
+		const found = namesIn(layers).filter((name) => existsSync(join(layers, name, LIVE)));
+		return (await Promise.all(found.map((name) => look(join(layers, name), name)))).flat();
 	};
 
 	const unused = async (states: readonly KeptState[]): Promise<readonly RamFile[]> => {
 		const needed = new Set(states.map(({ ram: name }) => name));
-		return (await ram.list()).filter(({ name, made }) => !needed.has(name) && Date.now() - made > YOUNG);
+		return ram.list().filter(({ name, made }) => !needed.has(name) && Date.now() - made > YOUNG);
 	};
 
 	const trim = async (quota: number): Promise<void> => {
 		const states = await list();
-		const sizes = new Map((await ram.list()).map(({ name, size }) => [name, size]));
+		const sizes = new Map(ram.list().map(({ name, size }) => [name, size]));
 		const dropped = new Set(chooseDropped(states, sizes, quota));
 		for (const { layer, fits } of dropped) await drop(layer, fits);
 		for (const { name } of await unused(states.filter((state) => !dropped.has(state)))) await ram.remove(name);
@@ -91,17 +93,17 @@ export function createLiveStore(paths: StorePaths): LiveStore {
 /** A layer's states; graves that a killed process left beside them are removed on the way. */
 async function look(folder: string, name: string): Promise<readonly KeptState[]> {
 	const layer = digestOfName(name);
-	const names = layer === undefined ? [] : await readdir(join(folder, LIVE)).catch(() => []);
+	const names = layer === undefined ? [] : namesIn(join(folder, LIVE));
 	const found = names.map(async (one): Promise<readonly KeptState[]> => {
 		const path = join(folder, LIVE, one);
 		const fits = digestOfName(one);
 		if (fits === undefined) await rm(path, { recursive: true, force: true });
 		if (fits === undefined || layer === undefined) return [];
 		try {
-			const record = JSON.parse(await readFile(join(path, "live.json"), "utf8")) as { ram?: unknown };
-			const { parent } = JSON.parse(await readFile(join(folder, "layer.json"), "utf8")) as { parent?: Digest };
-			const { mtimeMs: lastUse } = await stat(path);
-			const size = await diskUsage(path);
+			const record = JSON.parse(readFileSync(join(path, "live.json"), "utf8")) as { ram?: unknown };
+			const { parent } = JSON.parse(readFileSync(join(folder, "layer.json"), "utf8")) as { parent?: Digest };
+			const { mtimeMs: lastUse } = statSync(path);
+			const size = diskUsage(path);
 			return [{ layer, fits, ram: String(record.ram), size, lastUse, ...(parent === undefined ? {} : { parent }) }];
 		} catch {
 			return []; // one that is just coming or going

@@ -3,10 +3,10 @@
  * changes; it goes when no state stands on it any more.
  */
 import { randomBytes } from "node:crypto";
-import { constants } from "node:fs";
-import { copyFile, link, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { constants, statSync } from "node:fs";
+import { copyFile, link, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { fsyncFile, isErrno, makeFolder, writeFileAtomic } from "../system/files.ts";
+import { fsyncFile, isErrno, makeFolder, namesIn, writeFileAtomic } from "../system/files.ts";
 import { run } from "../system/process.ts";
 import type { StorePaths } from "./paths.ts";
 
@@ -28,7 +28,7 @@ export interface RamStore {
 	copy(name: string, size: number, to: string): Promise<boolean>;
 	/** Move a finished RAM file into the store; the name it has from now on. */
 	add(file: string): Promise<string>;
-	list(): Promise<readonly RamFile[]>;
+	list(): readonly RamFile[];
 	remove(name: string): Promise<void>;
 	/** What was added is on disk, over a power loss too. */
 	settled(): Promise<void>;
@@ -123,11 +123,11 @@ export function createRamStore(paths: StorePaths): RamStore {
 		return name;
 	};
 
-	const list = async (): Promise<readonly RamFile[]> => {
-		const names = await readdir(folder).catch(() => []);
-		const found = names.filter((name) => /^[0-9a-f]{24}$/.test(name)).map(async (name) => look(folder, name));
-		return (await Promise.all(found)).filter((one) => one !== undefined);
-	};
+	const list = (): readonly RamFile[] =>
+		namesIn(folder)
+			.filter((name) => /^[0-9a-f]{24}$/.test(name))
+			.map((name) => look(folder, name))
+			.filter((one) => one !== undefined);
 
 	const remove = async (name: string): Promise<void> => {
 		dropped.add(name);
@@ -143,8 +143,8 @@ export function createRamStore(paths: StorePaths): RamStore {
 	return { link: linkTo, copy, add, list, remove, settled };
 }
 
-async function look(folder: string, name: string): Promise<RamFile | undefined> {
-	const status = await stat(join(folder, name)).catch(() => undefined);
+function look(folder: string, name: string): RamFile | undefined {
+	const status = statSync(join(folder, name), { throwIfNoEntry: false });
 	return status && { name, size: status.blocks * 512, made: status.mtimeMs };
 }
 

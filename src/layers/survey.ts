@@ -110,7 +110,7 @@ async function survey(paths: StorePaths): Promise<Survey> {
 	for (const kind of KINDS) {
 		for (const { name, entry } of readAll(paths, kind)) {
 			const id = `${kind}/${name}`;
-			const size = await diskUsage(join(paths.kind(kind), name));
+			const size = diskUsage(join(paths.kind(kind), name));
 			if (entry === undefined) {
 				problems.push({ id, size, reason: "its record or its disk is missing or damaged" });
 				continue;
@@ -159,18 +159,18 @@ export async function measureUsage(paths: StorePaths, live: LiveStore): Promise<
 		layers: { ...of("layers"), bytes: of("layers").bytes - inLayers },
 		images: of("images"),
 		caches: await cacheShare(paths),
-		live: { count: states.length, bytes: inLayers + share(await live.ram.list()).bytes },
+		live: { count: states.length, bytes: inLayers + share(live.ram.list()).bytes },
 		damaged,
-		downloads: await diskUsage(paths.downloads),
-		tmp: await diskUsage(paths.tmp),
-		total: await diskUsage(paths.home),
+		downloads: diskUsage(paths.downloads),
+		tmp: diskUsage(paths.tmp),
+		total: diskUsage(paths.home),
 		reclaimable: damaged.bytes + unused + share(choosePruned(items, {}, new Set(), Date.now())).bytes,
 	};
 }
 
 async function cacheShare(paths: StorePaths): Promise<Share> {
 	const count = (await readdir(paths.caches).catch(() => [])).length;
-	return { count, bytes: count === 0 ? 0 : await diskUsage(paths.caches) };
+	return { count, bytes: count === 0 ? 0 : diskUsage(paths.caches) };
 }
 
 async function staleDownloads(paths: StorePaths): Promise<readonly PrunedEntry[]> {
@@ -179,7 +179,7 @@ async function staleDownloads(paths: StorePaths): Promise<readonly PrunedEntry[]
 		const path = join(paths.downloads, name);
 		const touched = (await lstat(path).catch(() => undefined))?.mtimeMs ?? Date.now();
 		if (Date.now() - touched < DOWNLOAD_PATIENCE) continue;
-		found.push({ kind: "download", id: `downloads/${name}`, title: name, size: await diskUsage(path) });
+		found.push({ kind: "download", id: `downloads/${name}`, title: name, size: diskUsage(path) });
 	}
 	return found;
 }

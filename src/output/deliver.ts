@@ -112,7 +112,7 @@ async function write(dest: string, temp: string, delivery: Delivery): Promise<Ou
 	if (wanted) await writeFileAtomic(`${dest}.sha256`, checksumLine(sha256, basename(dest)), { mode: 0o644 });
 	await fsyncDir(dirname(dest));
 	progress(total, total);
-	return { path: dest, size: await diskUsage(dest), sha256 };
+	return { path: dest, size: diskUsage(dest), sha256 };
 }
 
 function isFull(error: unknown): boolean {

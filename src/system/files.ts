@@ -1,5 +1,5 @@
 /** Files: atomic writes, durability, space. */
-import { constants, readdirSync, readFileSync } from "node:fs";
+import { constants, lstatSync, readdirSync, readFileSync } from "node:fs";
 import { access, lstat, mkdir, open, readdir, rename, rm, stat, statfs } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Readable } from "node:stream";
@@ -158,13 +158,12 @@ export async function writeFileAtomic(
 	}
 }
 
-/** Bytes on disk (blocks of 512) of a file, or of a folder and everything in it; 0 when it is not there. */
-export async function diskUsage(path: string): Promise<number> {
-	const entry = await lstat(path).catch(() => undefined);
+/** Bytes on disk (blocks of 512) of a file, or of a folder and everything in it; 0 when it is not there. Synchronous, as `readText`. */
+export function diskUsage(path: string): number {
+	const entry = lstatSync(path, { throwIfNoEntry: false });
 	if (entry === undefined) return 0;
 	let bytes = entry.blocks * 512;
-	if (!entry.isDirectory()) return bytes;
-	for (const name of await readdir(path).catch(() => [])) bytes += await diskUsage(join(path, name));
+	if (entry.isDirectory()) for (const name of namesIn(path)) bytes += diskUsage(join(path, name));
 	return bytes;
 }
 

@@ -27,7 +27,7 @@ test("an overlay is made without its backing file, is small, and reads through i
 		backingName: "base.qcow2",
 		backingFormat: "qcow2",
 	});
-	expect(await diskUsage(file)).toBeLessThan(128 * 1024);
+	expect(diskUsage(file)).toBeLessThan(128 * 1024);
 	await create(join(folder, "base.qcow2"), "qcow2", SIZE);
 	await qemuIo(join(folder, "base.qcow2"), "write -P 5 1M 64k");
 	expect(await holds(file, 5, "1M", "64k")).toBe(true);
@@ -54,7 +54,7 @@ test("convert flattens, keeps holes, and reports its progress", async () => {
 	const raw = join(folder, "flat.raw");
 	await convert(file, raw, { srcFormat: "qcow2", dstFormat: "raw" });
 	expect((await stat(raw)).size).toBe(SIZE);
-	expect(await diskUsage(raw)).toBeLessThan(1024 * 1024);
+	expect(diskUsage(raw)).toBeLessThan(1024 * 1024);
 });
 
 test("a convert can be interrupted", async () => {
