@@ -3,9 +3,12 @@ import type { Digest } from "../digest.ts";
 import { NodebuildError } from "../errors.ts";
 import { type Contents, readContents } from "../image/contents.ts";
 import { clearFreeBlocks } from "../image/free-blocks.ts";
+import { STILL } from "../image/residue.ts";
 import { sealScript } from "../image/seal.ts";
 import type { Image } from "../layers/types.ts";
 import { BUILD_FILES } from "../machine/build-files.ts";
+import type { Machine } from "../machine/types.ts";
+import type { ImageConfig } from "../plan/types.ts";
 import type { Chain } from "./chain.ts";
 import { stageOf } from "./chain.ts";
 import { explainLoss } from "./loss.ts";
@@ -30,11 +33,7 @@ export async function sealImage(
 		const config = stageOf(prepared.plan, prepared.plan.target).config;
 		let contents: Contents;
 		try {
-			const script = sealScript({ config, buildFiles: BUILD_FILES });
-			const said = readContents(await machine.guest.script(script, { signal: options.signal }));
-			requireClean(said.others);
-			contents = said.contents;
-			await machine.useDisk(clearFreeBlocks);
+			contents = await sealDisk(machine, config, options.signal);
 			await machine.quit();
 		} catch (error) {
 			throw await explainLoss(machine, error);
@@ -63,6 +62,32 @@ export async function sealImage(
 	} finally {
 		// What is stored lies in the machine's folder, which goes with it.
 		await stored.catch(() => undefined);
+	}
+}
+
+/**
+ * The image's contents. What is left to be looked at once its disks hold still, the guest only reads; meanwhile free blocks
+ * are cleared.
+ */
+async function sealDisk(machine: Machine, config: ImageConfig, signal: AbortSignal): Promise<Contents> {
+	let printed = "";
+	let clearing: Promise<number> | undefined;
+	const onStdout = (data: Uint8Array): void => {
+		printed += Buffer.from(data).toString("latin1");
+		if (clearing !== undefined || !`\n${printed}`.includes(`\n${STILL}\n`)) return;
+		const begun = machine.useDisk(clearFreeBlocks);
+		// What the script finds is said first.
+		begun.catch(() => undefined);
+		clearing = begun;
+	};
+	try {
+		const script = sealScript({ config, buildFiles: BUILD_FILES });
+		const { contents, others } = readContents(await machine.guest.script(script, { signal, onStdout }));
+		requireClean(others.filter((line) => line !== STILL));
+		await (clearing ?? machine.useDisk(clearFreeBlocks));
+		return contents;
+	} finally {
+		await clearing?.catch(() => undefined);
 	}
 }
 

@@ -131,7 +131,10 @@ export class SshGuest implements RebootingGuest {
 		const stderr: Uint8Array[] = [];
 		const result = await this.exec({
 			...options,
-			onStdout: (data) => stdout.push(data),
+			onStdout: (data) => {
+				stdout.push(data);
+				options.onStdout?.(data);
+			},
 			onStderr: (data) => stderr.push(data),
 		});
 		return {

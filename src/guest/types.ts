@@ -46,6 +46,8 @@ export interface ExecOptions {
 }
 
 export interface ScriptOptions {
+	/** What it prints, as it comes. */
+	readonly onStdout?: (data: Uint8Array) => void;
 	readonly signal?: AbortSignal;
 	readonly timeout?: number;
 	readonly place?: Place;

@@ -26,7 +26,8 @@ ${forEachDisk(`		case $mounts in *" $point $type rw"[,\\ ]*) writable="$writable
 /**
  * ext3 and ext4 are frozen (FIFREEZE, fs/ext4/super.c: the journal is flushed and the flag that asks for recovery
  * cleared), FAT is remounted. Where there are others, or something does not work, there is the emergency remount. XFS
- * leaves a dirty log when it is frozen, so that what it keeps of removed files is recovered.
+ * leaves a dirty log when it is frozen, so that what it keeps of removed files is recovered. Partitions all at once, since
+ * most of it is the start of programs; but what may lie in a file of another one, in turn, the last mounted first.
  */
 export const HOLD_SCRIPT = `${REMOUNT_SCRIPT}
 thaw() {
@@ -36,17 +37,25 @@ thaw() {
 	frozen=
 }
 hold() {
-	held= well=1
+	held= holding= well=1
 ${forEachDisk(`	case ,$options, in *,ro,*) continue ;; esac
 	case " $held " in *" $device "*) continue ;; esac
 	held="$held $device"
 	at=$point
 	case $at in *\\\\*) at=$(printf %b "$at") ;; esac
 	case $type in
-		ext[34]) fsfreeze -f "$at" && frozen="$frozen $point" ;;
-		vfat) mount -o remount,ro "$at" ;;
-		*) false ;;
-	esac || { well=0; break; }`)}	[ $well = 1 ]
+		ext[34]) fsfreeze -f "$at" & holding="$holding $!=$point" ;;
+		vfat) mount -o remount,ro "$at" & holding="$holding $!=" ;;
+		*) well=0; break ;;
+	esac
+	case $device in /dev/[sv]d*|/dev/nvme*) ;; *) held_all ;; esac`)}	held_all
+	[ $well = 1 ]
+}
+held_all() {
+	for one in $holding; do
+		wait "\${one%%=*}" && frozen="$frozen \${one#*=}" || well=0
+	done
+	holding=
 }
 frozen=
 hold 2>/dev/null || { thaw; remount; }

@@ -55,7 +55,8 @@ const END_PROCESSES = `	# since Linux 5.14; others are ended one by one
 	for group in $groups; do
 		[ ! -e "$group/cgroup.kill" ] || echo 1 > "$group/cgroup.kill"
 	done
-	us=" $$ \${removing-} "
+	shells=" $$ \${removing-} \${configuring-} "
+	us=$shells
 	pid=$$
 	while read -r line < /proc/$pid/stat; do
 		set -- \${line##*) }
@@ -69,7 +70,14 @@ const END_PROCESSES = `	# since Linux 5.14; others are ended one by one
 		[ "$pid" != 1 ] && [ -e $process/exe ] || continue
 		[ ! $process/ns/net -ef /proc/$PPID/ns/net ] || continue
 		read -r line < $process/cgroup || continue
-		case $line in ${PLAIN_GROUPS}) plain="$plain $pid" ;; *) left="$left $pid" ;; esac
+		case $line in
+			${PLAIN_GROUPS}) plain="$plain $pid" ;;
+			*)
+				# a program that our own shells have started
+				read -r line < $process/stat || continue
+				set -- \${line##*) }
+				case $shells in *" $2 "*) ;; *) left="$left $pid" ;; esac ;;
+		esac
 	done 2>/dev/null
 	[ -z "$plain" ] || kill -KILL $plain 2>/dev/null
 	[ -z "$left" ] || kill -TERM $left 2>/dev/null
@@ -89,10 +97,11 @@ export const QUIESCE_SCRIPT = `wait_for() {
 		done 2>/dev/null
 		[ -n "$still" ] && [ $tries -lt $2 ] || return 0
 		tries=$((tries + 1))
-		sleep 0.01
+		# the start of a program takes longer than most take to end
+		[ $tries -le 20 ] || sleep 0.01
 	done
 }
-wait_for "$left" 1000
+wait_for "$left" 1020
 [ -z "$still" ] || kill -KILL $still 2>/dev/null
 pids="$plain $still"
 `;
@@ -105,7 +114,10 @@ ${STOP_SERVICES}elif command -v systemctl >/dev/null; then
 ${STOP_BY_MANAGER}fi
 `;
 
-/** Shell after which nothing starts any more, and all that is not ours has been told to end. */
+/**
+ * Shell after which nothing starts any more, and all that is not ours has been told to end. Ours are also $removing and
+ * $configuring, shells in the background, and what they start.
+ */
 export const END_SCRIPT = `pids= left= plain=
 [ -z "$stopping" ] || wait $stopping
 if [ -e $cg/init.scope/cgroup.freeze ]; then
@@ -115,7 +127,7 @@ ${END_PROCESSES}fi
 
 /** Shell for later on: all that was killed is gone, and with it what it held open. */
 export const GONE_SCRIPT = `if [ -n "$pids" ]; then
-	wait_for "$pids" 1000
+	wait_for "$pids" 1020
 	[ -z "$still" ] || { echo "processes that do not end:$still" >&2; exit 1; }
 fi
 `;

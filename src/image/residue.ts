@@ -20,7 +20,7 @@ interface Residue {
  * the machine, so e2fsck(8) clears them: while it is read-only it may repair a mounted root, others with -f. A frozen
  * one has to be remounted for that (hold.ts).
  */
-const FILE_SYSTEMS = `superblock() {
+const CHECK_FILE_SYSTEMS = `superblock() {
 	set -- $(od -A n -v -t u4 -j 1024 -N 236 "$1" 2>/dev/null)
 	[ $# -eq 59 ] || return
 	state=$((\${15} >> 16)) recovery=$((\${25} & 4)) orphans=$((\${59} | \${26} & 65536))
@@ -39,6 +39,8 @@ ${forEachDisk(`	[ "$type" = ext4 ] || continue
 	[ "$state" = 1 ] || left "$device has the state $state"
 	[ $recovery = 0 ] || left "$device needs recovery"
 	[ $orphans = 0 ] || left "$device has orphans"`)}`;
+
+const FILE_SYSTEMS: Residue = { description: "an unclean file system", script: CHECK_FILE_SYSTEMS };
 
 const RESIDUES: readonly Residue[] = [
 	{ description: "SSH host keys", paths: ["/etc/ssh/ssh_host_*_key"] },
@@ -78,7 +80,6 @@ fi`,
 	},
 	{ description: "logs", below: { roots: ["/var/log"], test: "-type f -size +0" } },
 	{ description: "temporary files", below: { roots: ["/tmp", "/var/tmp"], test: "-true" } },
-	{ description: "an unclean file system", script: FILE_SYSTEMS },
 ];
 
 function check({ description, paths, script }: Residue): string {
@@ -99,8 +100,15 @@ function search(): string {
 	return `find ${roots.join(" ")} -xdev -mindepth 1 \\( ${tests.join(" -o ")} \\) 2>/dev/null &\n`;
 }
 
-/** Prints one line for each residue found, `description: what`; exits 0 always. Needs what READ_DISKS sets. */
+/** A line of the script: what is on the disks does not change any more. */
+export const STILL = "the disks hold still";
+
+/**
+ * Prints one line for each residue found, `description: what`, and STILL among them; exits 0 always. Needs what READ_DISKS
+ * sets.
+ */
 export function residueScript(): string {
 	const left = `left() { printf '%s: %s\\n' "$what" "$1"; }\n`;
-	return [left, search(), ...RESIDUES.map(check), "wait\nexit 0\n"].join("");
+	const still = `echo "${STILL}"\n`;
+	return [left, search(), check(FILE_SYSTEMS), still, ...RESIDUES.map(check), "wait\nexit 0\n"].join("");
 }

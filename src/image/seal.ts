@@ -118,11 +118,11 @@ export function cleanScript(options: SealOptions): string {
 		// most of the work of the cleaning, and nothing that a service needs: on another processor, where there is one
 		`rm -rf ${PACKAGE_CACHES.join(" ")} &\nremoving=$!\n`,
 		STOP_SCRIPT,
-		`(\nset -e\n${configScript(options.config)})\n[ $? -eq 0 ] || exit 1\n`,
+		`(\nset -e\n${configScript(options.config)}) &\nconfiguring=$!\n`,
 		END_SCRIPT,
 		READ_DISKS,
 		QUIESCE_SCRIPT,
-		"wait $removing\n",
+		"wait $configuring || exit 1\nwait $removing\n",
 		clean(options.buildFiles),
 		GONE_SCRIPT,
 		TRIM_SCRIPT,

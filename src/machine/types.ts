@@ -123,7 +123,7 @@ export interface Machine {
 	standOn(ram: { readonly name: string; readonly file: string }): void;
 	/** The live state with a copy of the overlay that belongs to it; the machine goes on as it was. */
 	freezeLive(request: LiveRequest): Promise<FrozenLive | LiveFailure>;
-	/** The disk as the guest left it, from outside; the guest stands still from now on, and may only be ended. */
+	/** The disk from outside. The guest writes nothing more, and may only be ended afterwards. */
 	useDisk<T>(use: (disk: BlockDevice) => Promise<T>): Promise<T>;
 	/** Wait for the guest to power itself off after an orderly request; then the process is gone. */
 	powerOff(): Promise<void>;

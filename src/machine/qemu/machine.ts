@@ -218,7 +218,6 @@ export class QemuMachine implements Machine {
 
 	async useDisk<T>(use: (disk: BlockDevice) => Promise<T>): Promise<T> {
 		const { qmp, process } = this.#options;
-		await qmp.execute("stop");
 		// Relative to QEMU's working folder: a path of a socket must be short.
 		await qmp.execute("nbd-server-start", { addr: { type: "unix", data: { path: DISK_SOCKET } } });
 		const node = `disk-${this.#overlay}`;

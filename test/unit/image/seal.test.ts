@@ -1,11 +1,11 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { readFile, readdir, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { READ_DISKS } from "../../../src/image/mounts.ts";
-import { residueScript } from "../../../src/image/residue.ts";
 import { HOLD_SCRIPT, REMOUNT_SCRIPT } from "../../../src/image/hold.ts";
+import { READ_DISKS } from "../../../src/image/mounts.ts";
+import { residueScript, STILL } from "../../../src/image/residue.ts";
 import { cleanScript, sealScript } from "../../../src/image/seal.ts";
 import { BUILD_FILES } from "../../../src/machine/build-files.ts";
 import { EMPTY_CONFIG } from "../../../src/plan/types.ts";
@@ -40,7 +40,7 @@ const LEFT: readonly (readonly [residue: string, files: Readonly<Record<string, 
 async function residue(root: Root): Promise<string[]> {
 	const { status, stdout, stderr } = await root.sh(`${READ_DISKS}${residueScript()}`);
 	expect([status, stderr]).toEqual([0, ""]);
-	return stdout.split("\n").filter((line) => line !== "");
+	return stdout.split("\n").filter((line) => line !== "" && line !== STILL);
 }
 
 /** A machine with nothing left. */
@@ -212,6 +212,31 @@ describe("sealing", () => {
 		expect(await ended).toBe("SIGTERM");
 	});
 
+	test("lets the programs be that write the configuration meanwhile", async () => {
+		// A child of the shell that configures; what is to end is told so once it can be seen.
+		const mkdir = [
+			`root=\${0%/bin/*} proc=\${0%/bin/*}/proc/$$`,
+			'/bin/mkdir "$proc"',
+			': > "$proc/exe"; echo 0::/system.slice/nodebuild-sshd.service > "$proc/cgroup"; cat /proc/$$/stat > "$proc/stat"',
+			'read -r word < "$root/sys/fs/cgroup/init.scope/cgroup.freeze"',
+			"/bin/sleep 0.5",
+			'rm -r "$proc"',
+			'exec /bin/mkdir "$@"',
+		];
+		const root = await fakeRoot({ mkdir: mkdir.join("\n") });
+		await root.put({
+			"proc/mounts": "",
+			"etc/profile.d/app.sh": "",
+			"var/log/app.log": "",
+			"sys/fs/cgroup/init.scope/other": "",
+		});
+		spawnSync("mkfifo", [join(root.path, "sys/fs/cgroup/init.scope/cgroup.freeze")]);
+		const config = { ...EMPTY_CONFIG, env: [["A", "1"]] as const };
+		expect(await root.sh(cleanScript({ config, buildFiles: [] }))).toMatchObject({ status: 0, stderr: "" });
+		const manager = join(root.path, "etc/systemd/system.conf.d/50-nodebuild-env.conf");
+		expect(await readFile(manager, "utf8")).toContain("A=1");
+	});
+
 	test("does not follow a link out of the logs", async () => {
 		const root = await cleanRoot();
 		await root.put({ "usr-doc": "text\n", "var/log/app.log": "x" });
@@ -239,7 +264,7 @@ describe("what keeps all file systems still", () => {
 	test("is freezing where there is nothing but ext4 and FAT, the last mounted first", async () => {
 		const { answer, calls: made, triggered } = await hold(TYPES);
 		expect(answer).toMatchObject({ status: 0, stderr: "" });
-		expect(made).toEqual(["mount -o remount,ro /boot/efi", "fsfreeze -f /"]);
+		expect([...made].sort()).toEqual(["fsfreeze -f /", "mount -o remount,ro /boot/efi"]);
 		expect(triggered).toBe(false);
 	});
 
@@ -251,13 +276,20 @@ describe("what keeps all file systems still", () => {
 		]);
 	});
 
+	test("holds what may lie in a file of another one before that one", async () => {
+		const slowly = "case $2 in */image) i=0; while [ $i -lt 30000 ]; do i=$((i + 1)); done ;; esac";
+		const mounts = "/dev/vda1 / ext4 rw 0 0\n/dev/loop0 /srv/image ext4 rw 0 0\n";
+		const { calls: made } = await hold(mounts, { fsfreeze: `${slowly}\n${calls}` });
+		expect(made).toEqual(["fsfreeze -f /srv/image", "fsfreeze -f /"]);
+	});
+
 	test("is the emergency remount where another file system is, or one cannot be frozen", async () => {
 		const others = await hold("/dev/vda1 / ext4 ro 0 0\n/dev/vda2 /srv xfs rw 0 0\n");
 		expect(others).toMatchObject({ triggered: true, answer: { status: 1, stderr: "still writable: /srv\n" } });
 		const failing = `${calls}; case "$*" in *-f*/) exit 1 ;; esac`;
 		const { calls: made, triggered } = await hold(`${TYPES}/dev/vdb /srv ext4 rw 0 0\n`, { fsfreeze: failing });
 		expect(triggered).toBe(true);
-		expect(made.slice(-2)).toEqual(["fsfreeze -f /", "fsfreeze -u /srv"]);
+		expect(made.at(-1)).toBe("fsfreeze -u /srv");
 	});
 });
 
