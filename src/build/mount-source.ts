@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { NodebuildError } from "../errors.ts";
 import { quote } from "../guest/command.ts";
 import { MOUNT_ROOT } from "../guest/mount-root.ts";
+import { createOverlay } from "../layers/overlay.ts";
 import { backingNameOfDisk } from "../layers/paths.ts";
-import { createOverlay } from "../layers/qcow2.ts";
-import { inAccess } from "./access.ts";
 import type { CopyOrigin } from "../plan/types.ts";
+import { inAccess } from "./access.ts";
 import type { Running } from "./machines.ts";
 
 /** An origin that is a disk of its own. */

@@ -17,13 +17,6 @@ export interface DiskInfo {
 	readonly backingFormat?: string;
 }
 
-/**
- * Clusters of 32 KiB with subclusters of 1 KiB (QEMU 5.2): a guest's 4 KiB write takes 4 KiB and copies
- * nothing from below. Small steps take less than half of what they take with qemu-img's defaults, large
- * ones a quarter less. Figures: docs/adr/0003-store-durability.md.
- */
-const OVERLAY_OPTIONS = "cluster_size=32k,extended_l2=on";
-
 const DISK_FULL = /No space left on device|Disk quota exceeded/;
 
 async function qemuImg(args: readonly string[], path: string, options: RunOptions = {}): Promise<RunResult> {
@@ -107,21 +100,6 @@ export async function faultOf(path: string, format = "qcow2"): Promise<string | 
 	});
 	if (status === 0 || status === LEAKS_ONLY || status === NO_CHECKS) return undefined;
 	return /^\d+ errors? w.*$/m.exec(stdout)?.[0] ?? lastLine(stderr);
-}
-
-export interface OverlayRequest {
-	readonly file: string;
-	/** Written into the overlay as it is; see backingName() in paths.ts. It is not opened, nor need it exist. */
-	readonly backingName: string;
-	readonly backingFormat: "qcow2" | "raw";
-	/** Bytes, at least the backing disk's. */
-	readonly virtualSize: number;
-}
-
-export async function createOverlay(request: OverlayRequest): Promise<void> {
-	const { file, backingName, backingFormat, virtualSize } = request;
-	const backing = ["-u", "-b", backingName, "-F", backingFormat];
-	await qemuImg(["create", "-q", "-f", "qcow2", ...backing, "-o", OVERLAY_OPTIONS, file, String(virtualSize)], file);
 }
 
 /** An empty disk that stands on nothing. */

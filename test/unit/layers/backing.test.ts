@@ -2,7 +2,8 @@ import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { deepBacking } from "../../../src/layers/backing.ts";
-import { check, convert, create, createOverlay, faultOf, info, measure } from "../../../src/layers/qcow2.ts";
+import { createOverlay } from "../../../src/layers/overlay.ts";
+import { check, convert, create, faultOf, info, measure } from "../../../src/layers/qcow2.ts";
 import { tempDir } from "../system/child.ts";
 
 const SIZE = 2 ** 20;

@@ -1,16 +1,8 @@
 import { stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import {
-	check,
-	convert,
-	create,
-	createOverlay,
-	info,
-	measure,
-	renameBacking,
-	resize,
-} from "../../../src/layers/qcow2.ts";
+import { createOverlay } from "../../../src/layers/overlay.ts";
+import { check, convert, create, info, measure, renameBacking, resize } from "../../../src/layers/qcow2.ts";
 import { diskUsage } from "../../../src/system/files.ts";
 import { tempDir } from "../system/child.ts";
 import { holds, qemuIo } from "./fixtures.ts";

@@ -69,10 +69,16 @@ export function liveFailure(error: unknown): LiveFailure {
 /** Milliseconds between two looks whether QEMU has read a device state. */
 const POLL = 5;
 
+/** QEMU reads a file itself since 8.2; older ones have a program do it. */
+async function takeDevices(qmp: Qmp, file: string): Promise<void> {
+	const from = (uri: string): Promise<unknown> => qmp.execute("migrate-incoming", { uri });
+	await from(`file:${file}`).catch(() => from(`exec:cat '${file}'`));
+}
+
 /** Load a live state into a QEMU that was started to wait for one, and let it run. */
 export async function loadLive({ qmp, pid, ramFile }: LiveProcess, folder: string, record: LiveRecord): Promise<void> {
 	loadPages(pid, ramFile, join(folder, DELTA), runsOf(record));
-	await qmp.execute("migrate-incoming", { uri: `exec:cat '${join(folder, DEVICES)}'` });
+	await takeDevices(qmp, join(folder, DEVICES));
 	for (;;) {
 		const { status } = (await qmp.execute("query-status")) as { status: string };
 		if (status !== "inmigrate") break;
