@@ -27,6 +27,9 @@ const PACKAGE_CACHES = [
 	...["/var/cache/zypp/*", "/var/cache/apk/*"],
 ];
 
+/** What cloud-init keeps, but for seeds and scripts: nobody needs it any more, and it is many small files. */
+const CLOUD_STATE = ["/var/lib/cloud/[!s]*", "/var/lib/cloud/sem"];
+
 /** Removed as they are, patterns of the shell among them. */
 const REMOVED = [
 	...PACKAGE_CACHES,
@@ -116,7 +119,7 @@ export function cleanScript(options: SealOptions): string {
 	return [
 		"set -u\n",
 		// most of the work of the cleaning, and nothing that a service needs: on another processor, where there is one
-		`rm -rf ${PACKAGE_CACHES.join(" ")} &\nremoving=$!\n`,
+		`rm -rf ${[...PACKAGE_CACHES, ...CLOUD_STATE].join(" ")} &\nremoving=$!\n`,
 		STOP_SCRIPT,
 		`(\nset -e\n${configScript(options.config)}) &\nconfiguring=$!\n`,
 		END_SCRIPT,
