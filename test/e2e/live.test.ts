@@ -51,6 +51,40 @@ describe("a machine is resumed", () => {
 		expect(Number(clock)).toBeGreaterThanOrEqual(before);
 	});
 
+	/** The kernel has just taken new keys for its random numbers; by itself it does so once a minute. */
+	const TAKE_KEYS = `RUN python3 -c 'import fcntl; fcntl.ioctl(open("/dev/urandom", "wb"), 0x5207)'`;
+	/** Of both processors: each has a key of its own. */
+	const NUMBERS = (what: string): string =>
+		[
+			`RUN <<end # ${what}`,
+			"python3 - <<'python'",
+			"import os",
+			"for cpu in range(os.cpu_count()):",
+			"    os.sched_setaffinity(0, [cpu])",
+			"    print(*(os.urandom(16).hex() for _ in range(200)), sep='\\n')",
+			"python",
+			"end",
+		].join("\n");
+
+	it.each([
+		["by the program that waits in it", TAKE_KEYS],
+		["over SSH", `RUN rm -r /usr/lib/python3*/ctypes; echo '${RUN_ID}'\n${TAKE_KEYS}`],
+	])("%s, with random numbers of its own", async (_, before) => {
+		const seen: string[] = [];
+		for (const twin of ["one", "two"]) {
+			await write(before, NUMBERS(twin));
+			const built = await build(args);
+			if (twin === "two") expect(starts(built)).toEqual(["resume"]);
+			seen.push(
+				...outputOf(built, `RUN <<end # ${twin}`)
+					.split("\n")
+					.filter((line) => /^[0-9a-f]{32}$/.test(line)),
+			);
+		}
+		expect(seen.length).toBeGreaterThanOrEqual(2 * 200);
+		expect(new Set(seen).size).toBe(seen.length);
+	});
+
 	it("and booted where the state is torn, with the same files", async () => {
 		const layers = join(home, "layers");
 		for (const layer of await readdir(layers))

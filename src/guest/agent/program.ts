@@ -27,6 +27,8 @@ PIECE = 65536
 # so many bytes wait for the host before the commands do; so many may be connected that have not shown the key
 FULL, STRANGERS = 4 * 1024 * 1024, 16
 LONGEST = 120000
+# linux/random.h
+RNDADDENTROPY, RNDRESEEDCRNG = 0x40085203, 0x5207
 
 poller = select.epoll()
 handlers = {}
@@ -187,10 +189,19 @@ def wake(data):
         set_key(data[8:40])
         if now:
             time.clock_settime(time.CLOCK_REALTIME, now)
-            os.write(POOL, data[40:])
+            reseed(data[40:])
         return ""
     except OSError as error:
         return str(error)
+
+
+# random(4): what is only written counts when the kernel takes new keys the next time, up to a minute later, and until then
+# its numbers are those of every machine of the same state
+def reseed(data):
+    given = struct.pack("ii", 8 * len(data), len(data)) + data
+    for request, argument in ((RNDADDENTROPY, given), (RNDRESEEDCRNG, None)):
+        if libc.ioctl(POOL, ctypes.c_ulong(request), argument) != 0:
+            raise OSError(ctypes.get_errno(), "the kernel's random numbers could not be made its own")
 
 
 def set_key(key):
@@ -239,7 +250,8 @@ server.setblocking(False)
 NULL = os.open("/dev/null", os.O_RDWR)
 POOL = os.open("/dev/urandom", os.O_WRONLY)
 set_key(bytes.fromhex("@KEY@"))
-setns = ctypes.CDLL(None, use_errno=True).setns
+libc = ctypes.CDLL(None, use_errno=True)
+setns = libc.setns
 OURS, THEIRS = ([os.open("/proc/%s/ns/%s" % (who, kind), os.O_RDONLY) for kind in ("mnt", "net")] for who in ("self", sys.argv[3]))
 # what it will need is in memory from now on, and it can do what it is for
 os.umask(0o022)
