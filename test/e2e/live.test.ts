@@ -56,13 +56,11 @@ describe("a machine is resumed", () => {
 	/** Of both processors: each has a key of its own. */
 	const NUMBERS = (what: string): string =>
 		[
-			`RUN <<end # ${what}`,
-			"python3 - <<'python'",
+			`RUN python3 - <<'end' # ${what}`,
 			"import os",
 			"for cpu in range(os.cpu_count()):",
 			"    os.sched_setaffinity(0, [cpu])",
 			"    print(*(os.urandom(16).hex() for _ in range(200)), sep='\\n')",
-			"python",
 			"end",
 		].join("\n");
 
@@ -76,7 +74,7 @@ describe("a machine is resumed", () => {
 			const built = await build(args);
 			if (twin === "two") expect(starts(built)).toEqual(["resume"]);
 			seen.push(
-				...outputOf(built, `RUN <<end # ${twin}`)
+				...outputOf(built, `# ${twin}`)
 					.split("\n")
 					.filter((line) => /^[0-9a-f]{32}$/.test(line)),
 			);
