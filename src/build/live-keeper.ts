@@ -91,7 +91,8 @@ export class LiveKeeper {
 			free: await freeSpace(this.#store.home),
 			quota: readEnvironment().liveQuota,
 		});
-		if (answer.take) return { folder: join(work.path, `live-${hexOf(key).slice(0, 16)}`), limit: answer.limit };
+		if (answer.take)
+			return { layer: key, folder: join(work.path, `live-${hexOf(key).slice(0, 16)}`), limit: answer.limit };
 		if (answer.why === "space") this.#say("no live states are kept: the host's disk is nearly full");
 		if (answer.why === "quota") this.#sayQuota();
 		return undefined;

@@ -78,12 +78,21 @@ export class ContextTree extends FileTree {
 		return attempt(() => readdirSync(this.hostPath(directory), { withFileTypes: true }), directory, "read");
 	}
 
+	/** Not `attempt`: that is a function for each of perhaps a hundred thousand files. */
+	#statusOf(path: string): BigIntStats | undefined {
+		try {
+			return lstatSync(`${this.root}/${path}`, { bigint: true, throwIfNoEntry: false });
+		} catch (error) {
+			throw unreadable(path, "look at", error);
+		}
+	}
+
 	#childOf(directory: TreeNode, entry: Dirent): TreeNode | undefined {
 		const path = directory.path === "" ? entry.name : `${directory.path}/${entry.name}`;
 		const result = this.#ignore?.match(path, directory.info);
 		const hidden = result?.matched ?? false;
 		if (hidden && !(entry.isDirectory() && this.#ignore?.mayExceptBelow(path))) return undefined;
-		const stats = lstatSync(`${this.root}/${path}`, { bigint: true, throwIfNoEntry: false });
+		const stats = this.#statusOf(path);
 		if (stats !== undefined) return nodeOf(path, entry.name, stats, hidden, result?.info);
 		// It vanished since the directory was read, or its name was garbled in being decoded.
 		if (entry.name.includes("\ufffd")) throw notUtf8(`the name ${path}`);

@@ -100,11 +100,11 @@ async function look(folder: string, name: string): Promise<readonly KeptState[]>
 		if (fits === undefined) await rm(path, { recursive: true, force: true });
 		if (fits === undefined || layer === undefined) return [];
 		try {
-			const record = JSON.parse(readFileSync(join(path, "live.json"), "utf8")) as { ram?: unknown };
+			const { record } = JSON.parse(readFileSync(join(path, "live.json"), "utf8")) as { record?: { ram?: unknown } };
 			const { parent } = JSON.parse(readFileSync(join(folder, "layer.json"), "utf8")) as { parent?: Digest };
 			const { mtimeMs: lastUse } = statSync(path);
 			const size = diskUsage(path);
-			return [{ layer, fits, ram: String(record.ram), size, lastUse, ...(parent === undefined ? {} : { parent }) }];
+			return [{ layer, fits, ram: String(record?.ram), size, lastUse, ...(parent === undefined ? {} : { parent }) }];
 		} catch {
 			return []; // one that is just coming or going
 		}

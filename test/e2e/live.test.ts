@@ -1,5 +1,5 @@
 /** Machines resumed where a layer was frozen, what happens when that cannot be, and that nothing of it shows in images. */
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -64,13 +64,27 @@ describe("a machine is resumed", () => {
 			"end",
 		].join("\n");
 
+	/** No live state says that a program waits in it. */
+	async function forgetWaiting(): Promise<void> {
+		const layers = join(home, "layers");
+		for (const layer of await readdir(layers))
+			for (const state of await readdir(join(layers, layer, "live")).catch(() => [])) {
+				const file = join(layers, layer, "live", state, "live.json");
+				const { agent: _, ...record } = JSON.parse(await readFile(file, "utf8")).record;
+				const sum = `sha256:${createHash("sha256").update(JSON.stringify(record)).digest("hex")}`;
+				await rm(file);
+				await writeFile(file, JSON.stringify({ record, sum }));
+			}
+	}
+
 	it.each([
 		["by the program that waits in it", TAKE_KEYS],
-		["over SSH", `RUN rm -r /usr/lib/python3*/ctypes; echo '${RUN_ID}'\n${TAKE_KEYS}`],
-	])("%s, with random numbers of its own", async (_, before) => {
+		["over SSH", `${TAKE_KEYS} # over SSH`],
+	])("%s, with random numbers of its own", async (way, before) => {
 		const seen: string[] = [];
 		for (const twin of ["one", "two"]) {
 			await write(before, NUMBERS(twin));
+			if (way === "over SSH" && twin === "two") await forgetWaiting();
 			const built = await build(args);
 			if (twin === "two") expect(starts(built)).toEqual(["resume"]);
 			seen.push(

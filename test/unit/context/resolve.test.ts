@@ -209,6 +209,19 @@ describe("a context", () => {
 		await expect(openContext({ root: join(root, "none") })).rejects.toMatchObject({ code: "CONTEXT_INVALID" });
 	});
 
+	it("says which name is too long for the system", async () => {
+		const root = directoryOf({ "d/a": "" });
+		const name = "x".repeat(200);
+		const deeper = `cd d; for i in $(seq 25); do mkdir ${name} && cd ${name}; done`;
+		execFileSync("sh", ["-c", deeper], { cwd: root });
+		try {
+			const refused = resolveIn(root, query("d"));
+			await expect(refused).rejects.toMatchObject({ code: "CONTEXT_INVALID", message: /ENAMETOOLONG/ });
+		} finally {
+			execFileSync("rm", ["-rf", join(root, "d")]);
+		}
+	});
+
 	it("shows all instructions of a build the same files", async () => {
 		const root = directoryOf({ "d/a": "" });
 		const context = await openContext({ root });

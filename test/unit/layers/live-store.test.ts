@@ -21,7 +21,7 @@ async function open(): Promise<{ store: Store; base: Digest; layer: Digest }> {
 async function makeState(store: Store, ram: string = ZERO_RAM, size = 1000): Promise<string> {
 	const folder = join((await store.workDir()).path, "state");
 	await mkdir(folder);
-	await writeFile(join(folder, "live.json"), JSON.stringify({ ram }));
+	await writeFile(join(folder, "live.json"), JSON.stringify({ record: { ram } }));
 	await writeFile(join(folder, "delta"), Buffer.alloc(size, 1));
 	return folder;
 }

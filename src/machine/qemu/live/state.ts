@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { digestOf, type Digest } from "../../../digest.ts";
+import { digestOf, type Digest, sha256 } from "../../../digest.ts";
 import { messageOf, NodebuildError } from "../../../errors.ts";
 import { startAgent } from "../../../guest/agent/start.ts";
 import type { KeyPair } from "../../../guest/ssh.ts";
@@ -20,7 +20,9 @@ export const DISK = "disk.qcow2";
 const RECORD = "live.json";
 
 export interface LiveRecord {
-	readonly version: 1;
+	readonly version: 2;
+	/** Key of the layer that the machine stood at: its memory is right over that disk alone. */
+	readonly layer: Digest;
 	/** What a QEMU must be to take it: see `fingerprint`. */
 	readonly fits: Digest;
 	/** Name of the base RAM file that the overlay stands on. */
@@ -70,19 +72,28 @@ export async function sha256File(path: string): Promise<string> {
 }
 
 export async function writeRecord(folder: string, record: LiveRecord): Promise<void> {
-	await writeFile(join(folder, RECORD), JSON.stringify(record), { mode: 0o600 });
+	const stored: StoredRecord = { record, sum: sha256(JSON.stringify(record)) };
+	await writeFile(join(folder, RECORD), JSON.stringify(stored), { mode: 0o600 });
 }
 
-/** @throws when there is none, or it was cut short. */
+/** The file, with what tells that the record is the one that was written. */
+interface StoredRecord {
+	readonly record: LiveRecord;
+	readonly sum: Digest;
+}
+
+/** @throws when there is none, it was cut short, or is not what was written. */
 export async function readRecord(folder: string): Promise<LiveRecord> {
-	return JSON.parse(await readFile(join(folder, RECORD), "utf8")) as LiveRecord;
+	const { record, sum } = JSON.parse(await readFile(join(folder, RECORD), "utf8")) as StoredRecord;
+	if (sha256(JSON.stringify(record)) !== sum) throw new Error(`${RECORD} is not what was written`);
+	return record;
 }
 
-/** The record of a state that a machine may take if it is whole (see `requireWhole`); undefined for any other. */
-export async function readFitting(folder: string, fits: Digest): Promise<LiveRecord | undefined> {
+/** The record of a layer's state that a machine may take if it is whole (see `requireWhole`); undefined for any other. */
+export async function readFitting(folder: string, layer: Digest, fits: Digest): Promise<LiveRecord | undefined> {
 	try {
 		const record = await readRecord(folder);
-		if (record.version !== 1 || typeof record.rom !== "string" || record.fits !== fits) return undefined;
+		if (record.version !== 2 || record.layer !== layer || record.fits !== fits) return undefined;
 		return (await stat(join(folder, DELTA))).size === record.deltaSize ? record : undefined;
 	} catch {
 		// Absent, torn or foreign: a live state is an accelerator, the disk layer is the truth.
