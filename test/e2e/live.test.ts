@@ -70,7 +70,8 @@ describe("a machine is resumed", () => {
 		for (const layer of await readdir(layers))
 			for (const state of await readdir(join(layers, layer, "live")).catch(() => [])) {
 				const file = join(layers, layer, "live", state, "live.json");
-				const { agent: _, ...record } = JSON.parse(await readFile(file, "utf8")).record;
+				const { agent, ...record } = JSON.parse(await readFile(file, "utf8")).record ?? {};
+				if (agent === undefined) continue;
 				const sum = `sha256:${createHash("sha256").update(JSON.stringify(record)).digest("hex")}`;
 				await rm(file);
 				await writeFile(file, JSON.stringify({ record, sum }));

@@ -216,7 +216,10 @@ describe("a context", () => {
 		execFileSync("sh", ["-c", deeper], { cwd: root });
 		try {
 			const refused = resolveIn(root, query("d"));
-			await expect(refused).rejects.toMatchObject({ code: "CONTEXT_INVALID", message: /ENAMETOOLONG/ });
+			await expect(refused).rejects.toMatchObject({
+				code: "CONTEXT_INVALID",
+				message: expect.stringContaining("ENAMETOOLONG"),
+			});
 		} finally {
 			execFileSync("rm", ["-rf", join(root, "d")]);
 		}
