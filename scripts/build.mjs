@@ -44,6 +44,12 @@ const withoutNativeParts = {
 /** Parts of Node.js that a build in which nothing changed does not use, and the milliseconds it takes to load them. */
 const LATE_BUILTINS = ["child_process", "fs/promises", "zlib", "perf_hooks", "module", "readline", "timers/promises"];
 
+/** Those that are not enumerable among them, as zlib's Z_FINISH; not what any function has. @param {object} builtin */
+const namesOf = (builtin) =>
+	Object.getOwnPropertyNames(builtin).filter(
+		(name) => typeof builtin !== "function" || !["length", "name", "prototype"].includes(name),
+	);
+
 /** Each of them is loaded when something of it is first asked for. @type {import("esbuild").Plugin} */
 const lateBuiltins = {
 	name: "late-builtins",
@@ -56,7 +62,7 @@ const lateBuiltins = {
 		);
 		builder.onLoad({ filter: /./, namespace: "late" }, ({ path }) => ({
 			contents: [
-				`const names = ${JSON.stringify(Object.keys(require(path)))};`,
+				`const names = ${JSON.stringify(namesOf(require(path)))};`,
 				`const get = (name) => () => require(${JSON.stringify(path)})[name];`,
 				"for (const name of names) Object.defineProperty(exports, name, { enumerable: true, get: get(name) });",
 			].join("\n"),

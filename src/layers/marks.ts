@@ -38,7 +38,7 @@ async function make(folder: string): Promise<void> {
 	try {
 		mkdirSync(folder, { mode: 0o700 });
 	} catch {
-		// The store's folder for it has gone, or it is there.
+		// The store's folder for it has gone too.
 		await makeFolder(folder, 0o700);
 	}
 }
@@ -60,9 +60,15 @@ export function createMarks(paths: StorePaths): Marks {
 		async add(chain) {
 			const [first, ...below] = chain.map(({ kind, digest }) => markId(kind, digest));
 			if (first === undefined || kept.has(first)) return;
-			if (!made) await make(folder);
 			made = true;
-			appendFileSync(join(folder, MARKS_NAME), `${first}\n`, { mode: 0o600 });
+			const append = (): void => appendFileSync(join(folder, MARKS_NAME), `${first}\n`, { mode: 0o600 });
+			try {
+				append();
+			} catch (error) {
+				if (!isErrno(error, "ENOENT")) throw error;
+				await make(folder);
+				append();
+			}
 			for (const id of [first, ...below]) kept.add(id);
 		},
 		async others() {
