@@ -41,7 +41,7 @@ const withoutNativeParts = {
 	},
 };
 
-/** Parts of Node.js that a build in which nothing changed does not use, and the milliseconds it takes to load them. */
+/** Parts of Node.js that a build in which nothing changed does not use; loading them takes milliseconds. */
 const LATE_BUILTINS = ["child_process", "fs/promises", "zlib", "perf_hooks", "module", "readline", "timers/promises"];
 
 /** Those that are not enumerable among them, as zlib's Z_FINISH; not what any function has. @param {object} builtin */

@@ -2,7 +2,7 @@
  * Marks: what a running process uses, so that prune leaves it alone. They lie in a folder of its own
  * under tmp/, which carries its owner, so that a dead process's marks count for nothing.
  */
-import { appendFileSync, mkdirSync, rmdirSync, unlinkSync } from "node:fs";
+import { appendFileSync, rmdirSync, unlinkSync } from "node:fs";
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Digest, hexOf } from "../digest.ts";
@@ -34,15 +34,6 @@ export interface Marks {
 	clear(): Promise<void>;
 }
 
-async function make(folder: string): Promise<void> {
-	try {
-		mkdirSync(folder, { mode: 0o700 });
-	} catch {
-		// The store's folder for it has gone too.
-		await makeFolder(folder, 0o700);
-	}
-}
-
 /** A store that was never made. */
 function nothing(error: unknown): string[] {
 	if (isErrno(error, "ENOENT")) return [];
@@ -53,20 +44,18 @@ export function createMarks(paths: StorePaths): Marks {
 	const name = ownedName();
 	const folder = join(paths.tmp, name);
 	const kept = new Set<MarkId>();
-	let made = false;
 	return {
 		keeps: (id) => kept.has(id),
 		own: () => kept,
 		async add(chain) {
 			const [first, ...below] = chain.map(({ kind, digest }) => markId(kind, digest));
 			if (first === undefined || kept.has(first)) return;
-			made = true;
 			const append = (): void => appendFileSync(join(folder, MARKS_NAME), `${first}\n`, { mode: 0o600 });
 			try {
 				append();
 			} catch (error) {
 				if (!isErrno(error, "ENOENT")) throw error;
-				await make(folder);
+				await makeFolder(folder, 0o700);
 				append();
 			}
 			for (const id of [first, ...below]) kept.add(id);
@@ -82,9 +71,8 @@ export function createMarks(paths: StorePaths): Marks {
 			return found;
 		},
 		async clear() {
+			if (kept.size === 0) return;
 			kept.clear();
-			if (!made) return;
-			made = false;
 			try {
 				unlinkSync(join(folder, MARKS_NAME));
 				rmdirSync(folder);

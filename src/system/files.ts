@@ -1,5 +1,5 @@
 /** Files: atomic writes, durability, space. */
-import { constants, lstatSync, readdirSync, readFileSync } from "node:fs";
+import { constants, lstatSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { access, lstat, mkdir, open, readdir, rename, rm, stat, statfs } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Readable } from "node:stream";
@@ -48,7 +48,8 @@ export async function exists(path: string): Promise<boolean> {
  */
 export async function makeFolder(path: string, mode = 0o777): Promise<void> {
 	try {
-		await mkdir(path, { mode });
+		// As readText; nearly always this is all.
+		mkdirSync(path, { mode });
 	} catch (error) {
 		if (isErrno(error, "ENOENT") && path !== dirname(path)) {
 			await makeFolder(dirname(path), mode);
