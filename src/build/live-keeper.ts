@@ -141,12 +141,14 @@ export class LiveKeeper {
 
 	/** Beside the next steps: keep a state with a RAM file of its own, on which this machine's later states stand. */
 	rebase(running: Running, key: Digest, live: FrozenLive, stored: Promise<void>): void {
-		const { path } = running.work;
+		const { work, machine } = running;
 		const make = async (): Promise<void> => {
 			await stored;
-			const name = await this.#flatten(key, live, path);
-			const file = join(path, `ram-${name}`);
-			if (name !== undefined && (await this.#store.live.ram.link(name, file))) running.machine.standOn({ name, file });
+			const name = await this.#flatten(key, live, work.path);
+			const held = name === undefined ? undefined : await this.#store.live.ram.hold(name);
+			if (name === undefined || held === undefined) return;
+			work.onRelease(held.close);
+			machine.standOn({ name, file: held.path });
 		};
 		const rebasing = make()
 			// The machine goes on as it was; whoever stores the layer tells what failed there.

@@ -5,6 +5,7 @@ import { type Digest, sha256 } from "../digest.ts";
 import { NodebuildError } from "../errors.ts";
 import { ZERO_RAM } from "../layers/live-store.ts";
 import type { Store } from "../layers/store.ts";
+import type { WorkDir } from "../layers/work-dir.ts";
 import type { AcceleratorReport } from "../machine/qemu/accelerator.ts";
 import { patchFile } from "../machine/qemu/live/memory.ts";
 import {
@@ -46,23 +47,29 @@ function cpuIdentity(cpuinfo: string): string {
 }
 
 /**
- * The RAM file that a machine is to map: the state's, or zeros. It has a name in the machine's own folder: QEMU
- * would make an empty one in place of one that was trimmed a moment ago.
- * @throws NodebuildError STORE_INVALID when the state's is gone or not whole.
+ * The RAM file that a machine is to map: the state's, or zeros. Held while the machine's folder is there: QEMU would
+ * make an empty one in place of one that was trimmed a moment ago.
+ * @throws NodebuildError STORE_INVALID when the state's is gone, or not what was made.
  */
 export async function withRam(
 	live: LiveSettings,
-	folder: string,
+	work: WorkDir,
 	{ store, spec }: { readonly store: Store; readonly spec: MachineSpec },
 ) {
 	const ram = live.state?.record.ram ?? ZERO_RAM;
-	const ramFile = join(folder, "ram");
-	const there =
-		ram === ZERO_RAM
-			? await store.live.ram.copy(ZERO_RAM, spec.memory * 2 ** 20, ramFile)
-			: await store.live.ram.link(ram, ramFile);
-	if (there) return { ...live, ram, ramFile };
-	throw new NodebuildError({ code: "STORE_INVALID", message: "the RAM file that it stands on is gone or not whole" });
+	if (ram === ZERO_RAM) {
+		const ramFile = join(work.path, "ram");
+		await store.live.ram.copy(ZERO_RAM, spec.memory * 2 ** 20, ramFile);
+		return { ...live, ram, ramFile };
+	}
+	const held = await store.live.ram.hold(ram);
+	if (held === undefined)
+		throw new NodebuildError({
+			code: "STORE_INVALID",
+			message: "the RAM file that it stands on is gone, or not what was made",
+		});
+	work.onRelease(held.close);
+	return { ...live, ram, ramFile: held.path };
 }
 
 /**

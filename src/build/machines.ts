@@ -163,7 +163,7 @@ async function bring(request: StartRequest, host: Host, handle: Task, live?: Liv
 	const watch = watchKvm(host, work.path, request, !unproven);
 	try {
 		const machine = await startMachine({
-			...(live === undefined ? {} : { live: await withRam(live, work.path, request) }),
+			...(live === undefined ? {} : { live: await withRam(live, work, request) }),
 			spec: request.spec,
 			disk: { backing: request.disk, backingName: backingNameOfDisk(request.disk), virtualSize: request.virtualSize },
 			folder: work.path,

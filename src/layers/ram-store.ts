@@ -2,11 +2,11 @@
  * RAM files: what memory overlays stand on. One is shared by all machines and states that go on from it, and never
  * changes; it goes when no state stands on it any more.
  */
-import { randomBytes } from "node:crypto";
-import { constants, statSync } from "node:fs";
-import { copyFile, link, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { createHash, randomBytes } from "node:crypto";
+import { constants, existsSync, statSync } from "node:fs";
+import { copyFile, type FileHandle, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { fsyncFile, isErrno, makeFolder, namesIn, writeFileAtomic } from "../system/files.ts";
+import { isErrno, makeFolder, namesIn, readText, writeFileAtomic } from "../system/files.ts";
 import { run } from "../system/process.ts";
 import type { StorePaths } from "./paths.ts";
 
@@ -21,29 +21,35 @@ export interface RamFile {
 	readonly made: number;
 }
 
+/** A RAM file that stays as long as it is held, whoever drops it. */
+export interface HeldRam {
+	/** For this process and those that it starts, while it holds the file. */
+	readonly path: string;
+	close(): Promise<void>;
+}
+
 export interface RamStore {
-	/** A further name for a RAM file in a work folder, so that it stays while it is used; false: it is gone or not whole. */
-	link(name: string, to: string): Promise<boolean>;
-	/** A writable copy of a RAM file (or of zeros) of `size` bytes; false: it is gone or not whole. */
+	/** Undefined: it is gone, or not what was made. */
+	hold(name: string): Promise<HeldRam | undefined>;
+	/** A writable copy of a RAM file (or of zeros) of `size` bytes; false: it is gone, or not what was made. */
 	copy(name: string, size: number, to: string): Promise<boolean>;
 	/** Move a finished RAM file into the store; the name it has from now on. */
 	add(file: string): Promise<string>;
 	list(): readonly RamFile[];
 	remove(name: string): Promise<void>;
-	/** What was added is on disk, over a power loss too. */
+	/** The digests of what was added are known: it can be used after the host was booted anew, too. */
 	settled(): Promise<void>;
 }
 
-/** Beside a RAM file: what it was when it was whole. */
+/** Beside a RAM file: what it was when it was made. */
 interface Seal {
-	readonly version: 1;
+	readonly version: 2;
 	/** Bytes. */
 	readonly length: number;
-	/** Milliseconds since the epoch; whoever writes to the file changes it. */
-	readonly modified: number;
-	/** Boot of the host in which it was made: before it is on disk, it is worth nothing in another. */
-	readonly boot: string;
-	readonly onDisk: boolean;
+	/** See `contentOf`; absent until somebody has had the time to read it. */
+	readonly sha256?: string;
+	/** See `identityOf`: the file that has this content. */
+	readonly seen: string;
 }
 
 const SEAL = ".json";
@@ -51,40 +57,51 @@ const SEAL = ".json";
 export function createRamStore(paths: StorePaths): RamStore {
 	const folder = join(paths.home, "ram");
 	const pending = new Set<Promise<void>>();
-	/** Seals that are being written for files that have come to the disk, by name. */
-	const sealing = new Map<string, Promise<void>>();
-	const dropped = new Set<string>();
 
-	const whole = async (name: string): Promise<boolean> => {
-		try {
-			const kept = JSON.parse(await readFile(join(folder, name + SEAL), "utf8")) as Seal;
-			const { size, mtimeMs } = await stat(join(folder, name));
-			if (kept.version !== 1 || size !== kept.length || Math.trunc(mtimeMs) !== kept.modified) return false;
-			if (!kept.onDisk && kept.boot !== (await bootId())) return false;
-			// Its maker may have ended before it was on disk; by now it mostly is.
-			if (!kept.onDisk) settle(name);
-			return true;
-		} catch {
-			return false; // none, or one that is just going
-		}
+	const writeSeal = async (name: string, seal: Seal): Promise<void> => {
+		const path = join(folder, name + SEAL);
+		await writeFileAtomic(path, JSON.stringify(seal));
+		// Dropped meanwhile: see `remove`.
+		if (!existsSync(join(folder, name))) await rm(path, { force: true });
 	};
 
-	const linkTo = async (name: string, to: string): Promise<boolean> => {
-		try {
-			await link(join(folder, name), to);
-		} catch (error) {
-			if (isErrno(error, "ENOENT")) return false;
-			throw error;
+	/** Open, if it is what was made: the same file unchanged, or one with the same content. */
+	const openWhole = async (name: string): Promise<FileHandle | undefined> => {
+		const file = await open(join(folder, name), "r").catch((error: unknown) => {
+			if (!isErrno(error, "ENOENT")) throw error;
+		});
+		if (file === undefined) return undefined;
+		const seal = readSeal(join(folder, name + SEAL));
+		const found = await identityOf(file);
+		if (seal !== undefined && seal.seen === found.seen) {
+			// Its maker may have ended before.
+			if (seal.sha256 === undefined) settle(name);
+			return file;
 		}
-		return whole(name);
+		if (seal?.sha256 !== undefined && found.length === seal.length && (await contentOf(file)) === seal.sha256) {
+			// Without room for a few bytes it is read again next time.
+			await writeSeal(name, { ...seal, seen: found.seen }).catch(() => undefined);
+			return file;
+		}
+		await file.close();
+		return undefined;
+	};
+
+	const hold = async (name: string): Promise<HeldRam | undefined> => {
+		const file = await openWhole(name);
+		return file && { path: `/proc/${process.pid}/fd/${file.fd}`, close: () => file.close() };
 	};
 
 	const copy = async (name: string, size: number, to: string): Promise<boolean> => {
 		if (name !== ZERO_RAM) {
-			if (!(await whole(name))) return false;
-			const from = join(folder, name);
-			const copied = await run("cp", ["--sparse=always", "--reflink=auto", "--", from, to]);
-			if (copied.status !== 0) await copyFile(from, to, constants.COPYFILE_FICLONE);
+			const held = await hold(name);
+			if (held === undefined) return false;
+			try {
+				const copied = await run("cp", ["--sparse=always", "--reflink=auto", "--", held.path, to]);
+				if (copied.status !== 0) await copyFile(held.path, to, constants.COPYFILE_FICLONE);
+			} finally {
+				await held.close();
+			}
 		}
 		const file = await open(to, name === ZERO_RAM ? "wx" : "r+", 0o600);
 		await file.truncate(size);
@@ -92,33 +109,30 @@ export function createRamStore(paths: StorePaths): RamStore {
 		return true;
 	};
 
-	const seal = async (name: string, onDisk: boolean): Promise<void> => {
-		const { size, mtimeMs } = await stat(join(folder, name));
-		const text: Seal = { version: 1, length: size, modified: Math.trunc(mtimeMs), boot: await bootId(), onDisk };
-		await writeFileAtomic(join(folder, name + SEAL), JSON.stringify(text));
-	};
-
-	/** Hundreds of MiB take the disk a while: nobody waits for them before the process ends. */
+	/** To read hundreds of MiB takes a while: nobody waits for that. */
 	const settle = (name: string): void => {
-		const sealed = (): Promise<void> => {
-			if (dropped.has(name)) return Promise.resolve();
-			const work = seal(name, true);
-			sealing.set(name, work);
-			return work.finally(() => sealing.delete(name));
-		};
-		const settling = fsyncFile(join(folder, name))
-			.then(sealed)
+		const settling = settleNow(name)
 			// Dropped meanwhile, or no room for a few bytes: then it is not used in another boot of the host.
 			.catch(() => undefined)
 			.finally(() => pending.delete(settling));
 		pending.add(settling);
 	};
 
-	const add = async (file: string): Promise<string> => {
+	const settleNow = async (name: string): Promise<void> => {
+		const seal = readSeal(join(folder, name + SEAL));
+		await using file = await open(join(folder, name), "r");
+		const content = await contentOf(file);
+		// Somebody has written to it: nobody knows what it was.
+		if (seal === undefined || (await identityOf(file)).seen !== seal.seen) return;
+		await writeSeal(name, { ...seal, sha256: content });
+	};
+
+	const add = async (path: string): Promise<string> => {
 		await makeFolder(folder, 0o700);
 		const name = randomBytes(12).toString("hex");
-		await rename(file, join(folder, name));
-		await seal(name, false);
+		await rename(path, join(folder, name));
+		await using file = await open(join(folder, name), "r");
+		await writeSeal(name, { version: 2, ...(await identityOf(file)) });
 		settle(name);
 		return name;
 	};
@@ -130,17 +144,52 @@ export function createRamStore(paths: StorePaths): RamStore {
 			.filter((one) => one !== undefined);
 
 	const remove = async (name: string): Promise<void> => {
-		dropped.add(name);
-		// A seal that is just being written would come back.
-		await sealing.get(name)?.catch(() => undefined);
-		for (const path of [join(folder, name + SEAL), join(folder, name)]) await rm(path, { force: true });
+		const seal = join(folder, name + SEAL);
+		// Whoever writes a seal looks afterwards whether the file is still there: one of us two removes it.
+		for (const path of [seal, join(folder, name), seal]) await rm(path, { force: true });
 	};
 
 	const settled = async (): Promise<void> => {
 		await Promise.all(pending);
 	};
 
-	return { link: linkTo, copy, add, list, remove, settled };
+	return { hold, copy, add, list, remove, settled };
+}
+
+function readSeal(path: string): Seal | undefined {
+	try {
+		const seal = JSON.parse(readText(path) ?? "") as Seal;
+		return seal.version === 2 ? seal : undefined;
+	} catch {
+		return undefined; // none, or half of one
+	}
+}
+
+/**
+ * Length of a file, and what tells within one boot of the host that it is the same one, unchanged: the time of its status
+ * changes with each writing, and no program can set it (inode(7)). Over a boot it tells nothing of what has come to the disk.
+ */
+async function identityOf(file: FileHandle): Promise<{ readonly length: number; readonly seen: string }> {
+	const { dev, ino, size, ctimeNs } = await file.stat({ bigint: true });
+	return { length: Number(size), seen: [await bootId(), dev, ino, size, ctimeNs].join(" ") };
+}
+
+/** Bytes read at a time. */
+const PIECE = 2 ** 20;
+const NOTHING = Buffer.alloc(PIECE);
+
+/** sha256 over the pieces of a file that hold anything, each behind its place. */
+async function contentOf(file: FileHandle): Promise<string> {
+	const hash = createHash("sha256");
+	const buffer = Buffer.allocUnsafe(PIECE);
+	for (let position = 0, bytesRead = 0; ; position += bytesRead) {
+		({ bytesRead } = await file.read(buffer, 0, PIECE, position));
+		if (bytesRead === 0) return hash.digest("hex");
+		const piece = buffer.subarray(0, bytesRead);
+		// Half of a machine's memory is holes.
+		if (piece.equals(NOTHING.subarray(0, bytesRead))) continue;
+		hash.update(`${position}:${bytesRead}:`).update(piece);
+	}
 }
 
 function look(folder: string, name: string): RamFile | undefined {

@@ -8,6 +8,8 @@ import type { StorePaths } from "./paths.ts";
 export interface WorkDir extends AsyncDisposable {
 	/** Absolute, 0700; overlays that lie directly in it name their backing file with backingName(). */
 	readonly path: string;
+	/** What else ends with it, before the folder goes. */
+	onRelease(work: () => Promise<void>): void;
 	/** Remove the folder with all that is in it. */
 	release(): Promise<void>;
 }
@@ -15,6 +17,10 @@ export interface WorkDir extends AsyncDisposable {
 export async function makeWorkDir(paths: StorePaths): Promise<WorkDir> {
 	const path = join(paths.tmp, ownedName());
 	await whenFull({ path: paths.home, action: "make a work folder" }, () => mkdir(path, { mode: 0o700 }));
-	const release = (): Promise<void> => rm(path, { recursive: true, force: true });
-	return { path, release, [Symbol.asyncDispose]: release };
+	const ending: (() => Promise<void>)[] = [];
+	const release = async (): Promise<void> => {
+		await Promise.all(ending.splice(0).map((work) => work()));
+		await rm(path, { recursive: true, force: true });
+	};
+	return { path, onRelease: (work) => void ending.push(work), release, [Symbol.asyncDispose]: release };
 }

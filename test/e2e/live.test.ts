@@ -1,13 +1,17 @@
 /** Machines resumed where a layer was frozen, what happens when that cannot be, and that nothing of it shows in images. */
+import { execFile as execFileCallback } from "node:child_process";
 import { createHash, randomUUID } from "node:crypto";
-import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
 import { BASE_PREFIX } from "./support/base.ts";
 import { type Build, build, outputOf, tryBuild } from "./support/build.ts";
 import { nodebuild } from "./support/command.ts";
 import { home } from "./support/home.ts";
 import { makeProject, type Project } from "./support/project.ts";
+
+const execFile = promisify(execFileCallback);
 
 /** How each machine of a build came up. */
 function starts({ tasks }: Build): readonly string[] {
@@ -64,18 +68,26 @@ describe("a machine is resumed", () => {
 			"end",
 		].join("\n");
 
+	/** Folders of all live states. */
+	async function states(): Promise<readonly string[]> {
+		const layers = join(home, "layers");
+		const found = (await readdir(layers)).map(async (layer) => {
+			const folder = join(layers, layer, "live");
+			return (await readdir(folder).catch(() => [])).map((state) => join(folder, state));
+		});
+		return (await Promise.all(found)).flat();
+	}
+
 	/** No live state says that a program waits in it. */
 	async function forgetWaiting(): Promise<void> {
-		const layers = join(home, "layers");
-		for (const layer of await readdir(layers))
-			for (const state of await readdir(join(layers, layer, "live")).catch(() => [])) {
-				const file = join(layers, layer, "live", state, "live.json");
-				const { agent, ...record } = JSON.parse(await readFile(file, "utf8")).record ?? {};
-				if (agent === undefined) continue;
-				const sum = `sha256:${createHash("sha256").update(JSON.stringify(record)).digest("hex")}`;
-				await rm(file);
-				await writeFile(file, JSON.stringify({ record, sum }));
-			}
+		for (const state of await states()) {
+			const file = join(state, "live.json");
+			const { agent, ...record } = JSON.parse(await readFile(file, "utf8")).record ?? {};
+			if (agent === undefined) continue;
+			const sum = `sha256:${createHash("sha256").update(JSON.stringify(record)).digest("hex")}`;
+			await rm(file);
+			await writeFile(file, JSON.stringify({ record, sum }));
+		}
 	}
 
 	it.each([
@@ -98,20 +110,51 @@ describe("a machine is resumed", () => {
 		expect(new Set(seen).size).toBe(seen.length);
 	});
 
-	it("and booted where the state is torn, with the same files", async () => {
-		const layers = join(home, "layers");
-		for (const layer of await readdir(layers))
-			for (const state of await readdir(join(layers, layer, "live")).catch(() => [])) {
-				const devices = join(layers, layer, "live", state, "devices");
-				const torn = (await readFile(devices)).subarray(0, 1000);
-				// A file of its own: the one that is there may be another store's too.
-				await rm(devices);
-				await writeFile(devices, torn);
-			}
-		await write("RUN cat /disk; ls /dev/shm");
+	/** Cut off the device states. */
+	async function tearStates(): Promise<void> {
+		for (const state of await states()) {
+			const devices = join(state, "devices");
+			const torn = (await readFile(devices)).subarray(0, 1000);
+			// A file of its own: the one that is there may be another store's too.
+			await rm(devices);
+			await writeFile(devices, torn);
+		}
+	}
+
+	/** Each layer has the state of another. */
+	async function exchangeStates(): Promise<void> {
+		const all = await states();
+		expect(all.length).toBeGreaterThan(1);
+		for (const state of all) await rename(state, `${state}.moved`);
+		for (const [index, state] of all.entries()) await rename(`${state}.moved`, all[(index + 1) % all.length] ?? state);
+	}
+
+	/** Change one byte of the memory that they stand on; length and time of modification are as before. */
+	async function changeMemory(): Promise<void> {
+		const folder = join(home, "ram");
+		for (const name of (await readdir(folder)).filter((one) => !one.endsWith(".json"))) {
+			const [path, copy] = [join(folder, name), join(folder, `${name}.copy`)];
+			const { atime, mtime } = await stat(path);
+			await execFile("cp", ["--sparse=always", path, copy]);
+			await using file = await open(copy, "r+");
+			const byte = Buffer.alloc(1);
+			await file.read(byte, 0, 1, 2 ** 27);
+			await file.write(Buffer.of(byte.readUInt8() ^ 1), 0, 1, 2 ** 27);
+			await file.utimes(atime, mtime);
+			await rename(copy, path);
+		}
+	}
+
+	it.each<[string, () => Promise<void>, readonly string[]]>([
+		["a state is torn", tearStates, ["resume", "boot", "resume"]],
+		["a byte of the memory is another", changeMemory, ["resume", "boot", "resume"]],
+		["a state is another layer's", exchangeStates, ["boot", "resume"]],
+	])("and booted where %s, with the same files", async (what, harm, expected) => {
+		await harm();
+		await write(`RUN cat /disk; ls /dev/shm # ${what}`);
 		const booted = await build(args);
 		// From then on there is a state again.
-		expect(starts(booted)).toEqual(["resume", "boot", "resume"]);
+		expect(starts(booted)).toEqual(expected);
 		expect(outputOf(booted, "RUN cat /disk")).toBe("disk\n");
 	});
 });

@@ -1,9 +1,10 @@
-import { appendFile, link, mkdir, readdir, readFile, stat, truncate, utimes, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, rename, stat, truncate, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { type Digest, hexOf, sha256 } from "../../../src/digest.ts";
 import { ZERO_RAM } from "../../../src/layers/live-store.ts";
 import { openStore, type Store } from "../../../src/layers/store.ts";
+import { run } from "../../../src/system/process.ts";
 import { tempDir } from "../system/child.ts";
 import { addBase, addLayer } from "./fixtures.ts";
 
@@ -26,10 +27,17 @@ async function makeState(store: Store, ram: string = ZERO_RAM, size = 1000): Pro
 	return folder;
 }
 
-async function addRam(store: Store, content = "memory"): Promise<string> {
+async function addRam(store: Store, content: string | Uint8Array = "memory"): Promise<string> {
 	const file = join((await store.workDir()).path, "ram");
 	await writeFile(file, content);
 	return store.live.ram.add(file);
+}
+
+/** Whether a RAM file may be used. */
+async function uses(store: Store, name: string): Promise<boolean> {
+	const held = await store.live.ram.hold(name);
+	await held?.close();
+	return held !== undefined;
 }
 
 /** File systems keep times by the kernel's ticks, which are milliseconds apart: wait for one after that of `file`. */
@@ -113,15 +121,16 @@ describe("a RAM file", () => {
 		expect(await store.live.ram.copy("gone", MIB, join(work, "none"))).toBe(false);
 	});
 
-	test("stays under its user's name when the store drops it", async () => {
+	test("stays while it is held when the store drops it, for other processes too", async () => {
 		const { store } = await open();
 		const name = await addRam(store);
-		const mine = join((await store.workDir()).path, "ram");
-		expect(await store.live.ram.link(name, mine)).toBe(true);
+		const held = await store.live.ram.hold(name);
 		await store.live.ram.remove(name);
 		expect(await readdir(join(store.home, "ram"))).toEqual([]);
-		expect(await readFile(mine, "utf8")).toBe("memory");
-		expect(await store.live.ram.link(name, `${mine}-again`)).toBe(false);
+		expect((await run("cat", [held?.path ?? ""])).stdout).toBe("memory");
+		expect(await store.live.ram.hold(name)).toBeUndefined();
+		await held?.close();
+		expect((await run("cat", [held?.path ?? ""])).status).toBe(1);
 	});
 
 	test("that is dropped while it comes to the disk leaves nothing", async () => {
@@ -136,9 +145,17 @@ describe("a RAM file", () => {
 		}
 	});
 
+	/** Write other bytes, and set the time of modification back. */
+	async function changeUnseen(file: string): Promise<void> {
+		const { atime, mtime } = await stat(file);
+		await writeFile(file, "MEMORY");
+		await utimes(file, atime, mtime);
+	}
+
 	test.each<[string, (file: string) => Promise<unknown>]>([
 		["cut short", (file) => truncate(file, 3)],
-		["written to", (file) => appendFile(file, "x").then(() => truncate(file, 6))],
+		["written to", changeUnseen],
+		["replaced by another", (file) => copyFile("/etc/hostname", file)],
 		["without its seal", (file) => truncate(`${file}.json`, 0)],
 	])("that was %s is not used", async (_, harm) => {
 		const { store } = await open();
@@ -147,22 +164,72 @@ describe("a RAM file", () => {
 		await nextTick(join(store.home, "ram", name));
 		await harm(join(store.home, "ram", name));
 		const work = (await store.workDir()).path;
-		expect(await store.live.ram.link(name, join(work, "link"))).toBe(false);
+		expect(await store.live.ram.hold(name)).toBeUndefined();
 		expect(await store.live.ram.copy(name, MIB, join(work, "copy"))).toBe(false);
 	});
 
-	test("that was not on disk when the host went down is not used", async () => {
+	test("that was restored from a copy of the store is used", async () => {
+		const { store } = await open();
+		const name = await addRam(store);
+		await store.live.ram.settled();
+		const file = join(store.home, "ram", name);
+		await copyFile(file, `${file}.copy`);
+		await rename(`${file}.copy`, file);
+		expect(await uses(store, name)).toBe(true);
+	});
+
+	/** The host was booted anew since the seal was written. */
+	async function bootAnew(store: Store, name: string, { digest }: { readonly digest: boolean }): Promise<void> {
+		await store.live.ram.settled();
+		const seal = join(store.home, "ram", `${name}.json`);
+		const { sha256: known, ...rest } = JSON.parse(await readFile(seal, "utf8"));
+		const seen = rest.seen.replace(/^\S+/, "another-boot");
+		expect(seen).not.toBe(rest.seen);
+		await writeFile(seal, JSON.stringify({ ...rest, seen, ...(digest ? { sha256: known } : {}) }));
+	}
+
+	test("is read once after the host was booted anew, and used when it holds what it held", async () => {
+		const { store } = await open();
+		const name = await addRam(store);
+		await bootAnew(store, name, { digest: true });
+		expect(await uses(store, name)).toBe(true);
+		const seal = await readFile(join(store.home, "ram", `${name}.json`), "utf8");
+		expect(seal).not.toContain("another-boot");
+		await bootAnew(store, name, { digest: false });
+		expect(await uses(store, name)).toBe(false);
+	});
+
+	test.each([
+		["the first byte", 0],
+		["a byte of a hole", 5 * MIB + 7],
+		["the last byte", 9 * MIB + 99],
+	])("of which %s did not come to the disk before the host went down is not used", async (_, at) => {
+		const { store } = await open();
+		const content = Buffer.alloc(9 * MIB + 100);
+		for (const piece of [0, 3, 8]) content.fill("page", piece * MIB, piece * MIB + 4096);
+		content[content.length - 1] = 1;
+		const name = await addRam(store, content);
+		await bootAnew(store, name, { digest: true });
+		expect(await uses(store, name)).toBe(true);
+		await bootAnew(store, name, { digest: true });
+		const file = join(store.home, "ram", name);
+		const { atime, mtime } = await stat(file);
+		content.writeUInt8(content.readUInt8(at) ^ 1, at);
+		await writeFile(file, content);
+		await utimes(file, atime, mtime);
+		expect(await uses(store, name)).toBe(false);
+	});
+
+	test("whose maker had no time to read it is read by its next user", async () => {
 		const { store } = await open();
 		const name = await addRam(store);
 		await store.live.ram.settled();
 		const seal = join(store.home, "ram", `${name}.json`);
-		const { boot: _boot, ...rest } = JSON.parse(await readFile(seal, "utf8"));
-		const use = async (text: object, to: string): Promise<boolean> => {
-			await writeFile(seal, JSON.stringify(text));
-			return store.live.ram.link(name, join((await store.workDir()).path, to));
-		};
-		expect(await use({ ...rest, boot: "before", onDisk: true }, "durable")).toBe(true);
-		expect(await use({ ...rest, boot: "before", onDisk: false }, "lost")).toBe(false);
+		const { sha256: known, ...rest } = JSON.parse(await readFile(seal, "utf8"));
+		await writeFile(seal, JSON.stringify(rest));
+		expect(await uses(store, name)).toBe(true);
+		await store.live.ram.settled();
+		expect(JSON.parse(await readFile(seal, "utf8"))).toEqual({ ...rest, sha256: known });
 	});
 
 	test("goes when nothing stands on it any more, but not while it may be about to be used", async () => {
@@ -218,10 +285,11 @@ describe("usage and prune", () => {
 		expect((await store.layers.list()).length).toBe(2);
 	});
 
-	test("a link that a machine has does not keep the memory in the store", async () => {
+	test("a machine that holds the memory does not keep it in the store", async () => {
 		const { store, ram } = await filled();
-		await link(join(store.home, "ram", ram), join((await store.workDir()).path, "ram"));
+		const held = await store.live.ram.hold(ram);
 		await store.prune({ all: true });
+		await held?.close();
 		expect(await store.live.list()).toEqual([]);
 		expect(await readdir(join(store.home, "ram"))).toEqual([]);
 	});

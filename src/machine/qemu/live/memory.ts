@@ -5,7 +5,7 @@
  * of the QEMU process from then on, which /proc/PID/pagemap tells (Documentation/admin-guide/mm/pagemap.rst);
  * all others are still the file's. So a memory overlay holds exactly what differs from the base file.
  */
-import { closeSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readlinkSync, readSync, writeSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { NodebuildError } from "../../../errors.ts";
 
@@ -30,14 +30,25 @@ export interface Run {
 
 function mappingsOf(pid: number, ramFile: string): Mapping[] {
 	const mappings: Mapping[] = [];
+	const name = nameOf(ramFile);
 	for (const line of readFileSync(`/proc/${pid}/maps`, "utf8").split("\n")) {
-		if (!line.endsWith(ramFile)) continue;
+		if (!line.endsWith(name)) continue;
 		const [, from = "", to = "", offset = ""] = /^([0-9a-f]+)-([0-9a-f]+) \S+ ([0-9a-f]+) /.exec(line) ?? [];
 		const address = Number.parseInt(from, 16);
 		mappings.push({ address, length: Number.parseInt(to, 16) - address, offset: Number.parseInt(offset, 16) });
 	}
 	if (mappings.length > 0) return mappings;
 	throw new NodebuildError({ code: "MACHINE_LOST", message: `QEMU has not mapped its memory file ${ramFile}` });
+}
+
+/** What the kernel calls a file: by whatever path we know it, and also when it has no name any more. */
+function nameOf(file: string): string {
+	const fd = openSync(file, "r");
+	try {
+		return readlinkSync(`/proc/self/fd/${fd}`);
+	} finally {
+		closeSync(fd);
+	}
 }
 
 /** Bit 63: present, bit 62: swapped, bit 61: page of a file; read as the entry's upper 32 bits. */

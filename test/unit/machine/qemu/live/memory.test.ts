@@ -125,8 +125,6 @@ test("whose memory may be read is asked before it is tried", async () => {
 });
 
 test("a process that does not map the file is told as such", async () => {
-	const { pid, saved } = await bring();
-	expect(() => savePages(pid, "/nowhere/ram", saved, { limit: SIZE })).toThrow(
-		"has not mapped its memory file /nowhere/ram",
-	);
+	const { pid, saved, delta } = await bring();
+	expect(() => savePages(pid, delta, saved, { limit: SIZE })).toThrow(`has not mapped its memory file ${delta}`);
 });
