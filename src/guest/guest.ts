@@ -252,7 +252,10 @@ export class SshGuest implements RebootingGuest {
 				this.bootId === before
 					? `the connection to the machine broke while "${command}" ran; how it ended is not known`
 					: `the machine crashed while "${command}" ran, and booted anew`,
-			hint: "run the build again: it goes on after the last finished step",
+			hint:
+				this.bootId === before
+					? "run the build again: it goes on after the last finished step; a command that ends every process (kill -1) or takes the network away breaks it each time"
+					: "run the build again: it goes on after the last finished step",
 		});
 	}
 

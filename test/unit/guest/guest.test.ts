@@ -138,6 +138,7 @@ describe("a connection that ends under a command", () => {
 		await expect(result).rejects.toMatchObject({
 			code: "MACHINE_LOST",
 			message: expect.stringContaining('the connection to the machine broke while "sleep 60" ran'),
+			hint: expect.stringContaining("a command that ends every process (kill -1)"),
 		});
 	});
 
