@@ -86,13 +86,33 @@ async function make(
 	const meanwhile = await unchanged(prepared, options, store);
 	if (meanwhile !== undefined) return { image: meanwhile, cached: true };
 	const { sealImage } = await import("./seal.ts");
+	const tidying = takesLive(options) ? tidyBeside(store) : undefined;
 	try {
 		const { chain, context, ...built } = await runTarget(prepared, options, store);
 		return { image: await sealImage(chain, built, context), cached: false };
 	} finally {
+		await tidying?.end();
 		// A build that failed has left live states too; nothing about them may fail one.
 		if (takesLive(options)) await store.live.trim(readEnvironment().liveQuota).catch(() => undefined);
 	}
+}
+
+/** Milliseconds that a build runs before it sees to what others have left: most have ended by then. */
+const LONG_BUILD = 20_000;
+
+/** Once a build has shown that it takes a while, pack what nobody has used for long, beside its steps. */
+function tidyBeside(store: Store): { end(): Promise<void> } {
+	const ending = new AbortController();
+	let packing: Promise<void> | undefined;
+	const timer = setTimeout(() => {
+		packing = store.live.packCold(ending.signal).catch(() => undefined);
+	}, LONG_BUILD);
+	const end = async (): Promise<void> => {
+		clearTimeout(timer);
+		ending.abort();
+		await packing;
+	};
+	return { end };
 }
 
 /** All of the build but the image: the steps of the target and of what it needs. */

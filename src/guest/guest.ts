@@ -9,7 +9,7 @@ import type { AgentConnection } from "./agent/agent.ts";
 import { commandLine, secretScript } from "./command.ts";
 import { connectAgent, connectUntil, processGone, type SshGuestOptions } from "./connect.ts";
 import type { Connection } from "./connection.ts";
-import type { RebootingGuest } from "./reboot.ts";
+import { brokenOff, type RebootingGuest } from "./reboot.ts";
 import type { SshConnection } from "./ssh.ts";
 import type { CapturedResult, ExecOptions, InteractiveOptions, ExecResult, ScriptOptions } from "./types.ts";
 import type { ResolvedUser } from "./users.ts";
@@ -245,18 +245,7 @@ export class SshGuest implements RebootingGuest {
 			return this.#requireReboot(options);
 		}
 		if (this.bootId !== before && (await this.#options.crashed?.()) !== true) return;
-		const command = options.argv.join(" ");
-		throw new NodebuildError({
-			code: "MACHINE_LOST",
-			message:
-				this.bootId === before
-					? `the connection to the machine broke while "${command}" ran; how it ended is not known`
-					: `the machine crashed while "${command}" ran, and booted anew`,
-			hint:
-				this.bootId === before
-					? "run the build again: it goes on after the last finished step; a command that ends every process (kill -1) or takes the network away breaks it each time"
-					: "run the build again: it goes on after the last finished step",
-		});
+		throw brokenOff(options.argv.join(" "), this.bootId !== before);
 	}
 
 	/** A line that is too long for our sshd's shell goes ahead of itself, as a file that only our sshd sees. */

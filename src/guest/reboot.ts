@@ -76,3 +76,15 @@ async function goneDown(guest: RebootingGuest): Promise<void> {
 		hint: "something in it holds up the shutdown; look inside with nodebuild shell",
 	});
 }
+
+/** @param crashed the machine has booted anew, but not in good order. */
+export function brokenOff(command: string, crashed: boolean): NodebuildError {
+	const cuts = "; a command that ends every process (kill -1) or takes the network away breaks it each time";
+	return new NodebuildError({
+		code: "MACHINE_LOST",
+		message: crashed
+			? `the machine crashed while "${command}" ran, and booted anew`
+			: `the connection to the machine broke while "${command}" ran; how it ended is not known`,
+		hint: `run the build again: it goes on after the last finished step${crashed ? "" : cuts}`,
+	});
+}

@@ -157,3 +157,20 @@ export function chooseDropped(
 			return false;
 		});
 }
+
+/** Milliseconds without use after which a RAM file is packed: a third of the room, and 2 to 5 s to take it out again. */
+const COLD = 3 * 24 * 3_600_000;
+
+/** The RAM files to pack, largest first: none of the states that stand on them was used for three days. */
+export function chooseCold(
+	states: readonly Pick<KeptState, "ram" | "lastUse">[],
+	rams: readonly { readonly name: string; readonly size: number; readonly packed: boolean }[],
+	now: number,
+): readonly string[] {
+	const lastUse = new Map<string, number>();
+	for (const state of states) lastUse.set(state.ram, Math.max(lastUse.get(state.ram) ?? 0, state.lastUse));
+	return rams
+		.filter(({ name, packed }) => !packed && (lastUse.get(name) ?? now) < now - COLD)
+		.sort((a, b) => b.size - a.size)
+		.map(({ name }) => name);
+}

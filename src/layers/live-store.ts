@@ -8,7 +8,7 @@ import { mkdir, rename, rm, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Digest, hexOf } from "../digest.ts";
 import { diskUsage, isErrno, namesIn } from "../system/files.ts";
-import { chooseDropped, type KeptState } from "./live-policy.ts";
+import { chooseCold, chooseDropped, type KeptState } from "./live-policy.ts";
 import { digestOfName, type StorePaths } from "./paths.ts";
 import { createRamStore, type RamFile, type RamStore } from "./ram-store.ts";
 
@@ -24,6 +24,8 @@ export interface LiveStore {
 	list(): Promise<readonly KeptState[]>;
 	/** Drop what chooseDropped says for a quota in bytes, and RAM files that nothing stands on. */
 	trim(quota: number): Promise<void>;
+	/** Pack what chooseCold says, one RAM file after the other, until the signal fires. Nothing that fails on the way is told. */
+	packCold(signal: AbortSignal): Promise<void>;
 	/** RAM files that none of the states stands on, apart from those that one is just being made for. */
 	unused(states: readonly KeptState[]): Promise<readonly RamFile[]>;
 }
@@ -87,7 +89,15 @@ export function createLiveStore(paths: StorePaths): LiveStore {
 		for (const { name } of await unused(states.filter((state) => !dropped.has(state)))) await ram.remove(name);
 	};
 
-	return { ram, find, commit, drop, list, trim, unused };
+	const packCold = async (signal: AbortSignal): Promise<void> => {
+		for (const name of chooseCold(await list(), ram.list(), Date.now())) {
+			if (signal.aborted) return;
+			// It costs room, nothing else: no gzip, a full disk, or the build has ended.
+			await ram.pack(name, signal).catch(() => undefined);
+		}
+	};
+
+	return { ram, find, commit, drop, list, trim, unused, packCold };
 }
 
 /** A layer's states; graves that a killed process left beside them are removed on the way. */

@@ -2,13 +2,15 @@
  * RAM files: what memory overlays stand on. One is shared by all machines and states that go on from it, and never
  * changes; it goes when no state stands on it any more.
  */
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { constants, existsSync, statSync } from "node:fs";
 import { copyFile, type FileHandle, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { isErrno, makeFolder, namesIn, readText, writeFileAtomic } from "../system/files.ts";
 import { run } from "../system/process.ts";
 import type { StorePaths } from "./paths.ts";
+import { contentOf, pack as packFile, unpack } from "./ram-pack.ts";
+import { makeWorkDir } from "./work-dir.ts";
 
 /** A RAM file that is all holes: what a machine begins with. */
 export const ZERO_RAM = "zero";
@@ -19,6 +21,8 @@ export interface RamFile {
 	readonly size: number;
 	/** Milliseconds since the epoch. */
 	readonly made: number;
+	/** Nobody has used it for long; whoever does takes it out again. */
+	readonly packed: boolean;
 }
 
 /** A RAM file that stays as long as it is held, whoever drops it. */
@@ -37,6 +41,8 @@ export interface RamStore {
 	add(file: string): Promise<string>;
 	list(): readonly RamFile[];
 	remove(name: string): Promise<void>;
+	/** Have it take less room; false: it is not what was made. @throws Error ENOENT when it is gone, and as `pack` of ram-pack.ts. */
+	pack(name: string, signal: AbortSignal): Promise<boolean>;
 	/** The digests of what was added are known: it can be used after the host was booted anew, too. */
 	settled(): Promise<void>;
 }
@@ -46,23 +52,24 @@ interface Seal {
 	readonly version: 2;
 	/** Bytes. */
 	readonly length: number;
-	/** See `contentOf`; absent until somebody has had the time to read it. */
+	/** See `contentOf` of ram-pack.ts; absent until somebody has had the time to read it. */
 	readonly sha256?: string;
 	/** See `identityOf`: the file that has this content. */
 	readonly seen: string;
 }
 
 const SEAL = ".json";
+const PACKED = ".gz";
 
 export function createRamStore(paths: StorePaths): RamStore {
 	const folder = join(paths.home, "ram");
 	const pending = new Set<Promise<void>>();
 
 	const writeSeal = async (name: string, seal: Seal): Promise<void> => {
-		const path = join(folder, name + SEAL);
-		await writeFileAtomic(path, JSON.stringify(seal));
+		const path = join(folder, name);
+		await writeFileAtomic(path + SEAL, JSON.stringify(seal));
 		// Dropped meanwhile: see `remove`.
-		if (!existsSync(join(folder, name))) await rm(path, { force: true });
+		if (!existsSync(path) && !existsSync(path + PACKED)) await rm(path + SEAL, { force: true });
 	};
 
 	/** Open, if it is what was made: the same file unchanged, or one with the same content. */
@@ -87,7 +94,43 @@ export function createRamStore(paths: StorePaths): RamStore {
 		return undefined;
 	};
 
+	/** Nothing where it cannot be: then there is none. */
+	const takeOut = async (name: string): Promise<void> => {
+		const [path, packed] = [join(folder, name), join(folder, name + PACKED)];
+		const seal = existsSync(path) || !existsSync(packed) ? undefined : readSeal(join(folder, name + SEAL));
+		if (seal === undefined) return;
+		await using work = await makeWorkDir(paths);
+		const file = join(work.path, "ram");
+		try {
+			if ((await unpack(packed, file, seal.length)) !== seal.sha256) return;
+			await rename(file, path);
+			await using taken = await open(path, "r");
+			await writeSeal(name, { ...seal, seen: (await identityOf(taken)).seen });
+			await rm(packed, { force: true });
+		} catch {
+			// Damaged, no room for it, or dropped meanwhile.
+		}
+	};
+
+	const pack = async (name: string, signal: AbortSignal): Promise<boolean> => {
+		const path = join(folder, name);
+		await using file = await open(path, "r");
+		await using work = await makeWorkDir(paths);
+		const packed = join(work.path, "packed");
+		const content = await packFile(file, packed, signal);
+		const seal = readSeal(path + SEAL);
+		if (seal === undefined) return false;
+		const known = seal.sha256 ?? (seal.seen === (await identityOf(file)).seen ? content : undefined);
+		if (known !== content) return false;
+		await writeSeal(name, { ...seal, sha256: content });
+		await rename(packed, path + PACKED);
+		// Without a seal it was dropped meanwhile. Who holds it goes on with what has no name any more.
+		await rm(existsSync(path + SEAL) ? path : path + PACKED, { force: true });
+		return true;
+	};
+
 	const hold = async (name: string): Promise<HeldRam | undefined> => {
+		await takeOut(name);
 		const file = await openWhole(name);
 		return file && { path: `/proc/${process.pid}/fd/${file.fd}`, close: () => file.close() };
 	};
@@ -138,22 +181,22 @@ export function createRamStore(paths: StorePaths): RamStore {
 	};
 
 	const list = (): readonly RamFile[] =>
-		namesIn(folder)
+		[...new Set(namesIn(folder).map((name) => name.replace(PACKED, "")))]
 			.filter((name) => /^[0-9a-f]{24}$/.test(name))
 			.map((name) => look(folder, name))
 			.filter((one) => one !== undefined);
 
 	const remove = async (name: string): Promise<void> => {
-		const seal = join(folder, name + SEAL);
-		// Whoever writes a seal looks afterwards whether the file is still there: one of us two removes it.
-		for (const path of [seal, join(folder, name), seal]) await rm(path, { force: true });
+		const [plain, packed, seal] = ["", PACKED, SEAL].map((suffix) => join(folder, name + suffix));
+		// Whoever writes another one of them looks afterwards whether the file is still there: one of us two removes it.
+		for (const path of [seal, plain, packed, seal]) if (path !== undefined) await rm(path, { force: true });
 	};
 
 	const settled = async (): Promise<void> => {
 		await Promise.all(pending);
 	};
 
-	return { hold, copy, add, list, remove, settled };
+	return { hold, copy, add, list, remove, pack, settled };
 }
 
 function readSeal(path: string): Seal | undefined {
@@ -174,27 +217,13 @@ async function identityOf(file: FileHandle): Promise<{ readonly length: number; 
 	return { length: Number(size), seen: [await bootId(), dev, ino, size, ctimeNs].join(" ") };
 }
 
-/** Bytes read at a time. */
-const PIECE = 2 ** 20;
-const NOTHING = Buffer.alloc(PIECE);
-
-/** sha256 over the pieces of a file that hold anything, each behind its place. */
-async function contentOf(file: FileHandle): Promise<string> {
-	const hash = createHash("sha256");
-	const buffer = Buffer.allocUnsafe(PIECE);
-	for (let position = 0, bytesRead = 0; ; position += bytesRead) {
-		({ bytesRead } = await file.read(buffer, 0, PIECE, position));
-		if (bytesRead === 0) return hash.digest("hex");
-		const piece = buffer.subarray(0, bytesRead);
-		// Half of a machine's memory is holes.
-		if (piece.equals(NOTHING.subarray(0, bytesRead))) continue;
-		hash.update(`${position}:${bytesRead}:`).update(piece);
-	}
-}
-
 function look(folder: string, name: string): RamFile | undefined {
-	const status = statSync(join(folder, name), { throwIfNoEntry: false });
-	return status && { name, size: status.blocks * 512, made: status.mtimeMs };
+	const [plain, packed] = ["", PACKED].map((suffix) =>
+		statSync(join(folder, name + suffix), { throwIfNoEntry: false }),
+	);
+	const made = plain?.mtimeMs ?? packed?.mtimeMs;
+	const size = ((plain?.blocks ?? 0) + (packed?.blocks ?? 0)) * 512;
+	return made === undefined ? undefined : { name, size, made, packed: plain === undefined };
 }
 
 async function bootId(): Promise<string> {

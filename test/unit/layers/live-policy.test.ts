@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { sha256 } from "../../../src/digest.ts";
 import {
 	type ChainLink,
+	chooseCold,
 	chooseDropped,
 	decideTake,
 	type KeptState,
@@ -137,5 +138,23 @@ describe("of all states", () => {
 				8 * GIB,
 			),
 		).toEqual([]);
+	});
+});
+
+describe("memory that nobody has used for three days is packed", () => {
+	const HOUR = 3_600_000;
+	const NOW = 1_000 * HOUR;
+	const ram = (name: string, size: number, packed = false) => ({ name, size, packed });
+	const used = (name: string, hours: number) => ({ ram: name, lastUse: NOW - hours * HOUR });
+
+	test("the largest first; what one of its states still uses is not", () => {
+		const states = [used("small", 73), used("large", 80), used("shared", 100), used("shared", 71)];
+		const rams = [ram("small", 1), ram("shared", 4), ram("large", 2)];
+		expect(chooseCold(states, rams, NOW)).toEqual(["large", "small"]);
+		expect(chooseCold(states, rams, NOW + 2 * HOUR)).toEqual(["shared", "large", "small"]);
+	});
+
+	test("what is packed is not packed again, and what nothing stands on yet may be about to be used", () => {
+		expect(chooseCold([used("packed", 100)], [ram("packed", 1, true), ram("young", 2)], NOW)).toEqual([]);
 	});
 });

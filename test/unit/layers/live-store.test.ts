@@ -1,5 +1,19 @@
-import { copyFile, mkdir, readdir, readFile, rename, stat, truncate, utimes, writeFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import {
+	appendFile,
+	copyFile,
+	mkdir,
+	readdir,
+	readFile,
+	rename,
+	rm,
+	stat,
+	truncate,
+	utimes,
+	writeFile,
+} from "node:fs/promises";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { type Digest, hexOf, sha256 } from "../../../src/digest.ts";
 import { ZERO_RAM } from "../../../src/layers/live-store.ts";
@@ -124,6 +138,7 @@ describe("a RAM file", () => {
 	test("stays while it is held when the store drops it, for other processes too", async () => {
 		const { store } = await open();
 		const name = await addRam(store);
+		await store.live.ram.settled();
 		const held = await store.live.ram.hold(name);
 		await store.live.ram.remove(name);
 		expect(await readdir(join(store.home, "ram"))).toEqual([]);
@@ -230,6 +245,98 @@ describe("a RAM file", () => {
 		expect(await uses(store, name)).toBe(true);
 		await store.live.ram.settled();
 		expect(JSON.parse(await readFile(seal, "utf8"))).toEqual({ ...rest, sha256: known });
+	});
+
+	/** 5 MiB of which two pieces hold something, and a bit more. */
+	function sparse(): Buffer {
+		const content = Buffer.alloc(5 * MIB + 1234);
+		for (const at of [MIB + 17, content.length - 3]) content.fill("some memory", at);
+		content.set(randomBytes(MIB), 3 * MIB - 500_000);
+		return content;
+	}
+
+	async function packed(content = sparse()) {
+		const { store } = await open();
+		const name = await addRam(store, content);
+		await store.live.ram.settled();
+		const before = store.live.ram.list();
+		expect(await store.live.ram.pack(name, new AbortController().signal)).toBe(true);
+		return { store, name, content, before, file: join(store.home, "ram", name) };
+	}
+
+	test("takes less room when it is packed, and is what it was when it is used", async () => {
+		const { store, name, content, before, file } = await packed();
+		expect((await readdir(join(store.home, "ram"))).sort()).toEqual([`${name}.gz`, `${name}.json`]);
+		expect((await stat(`${file}.gz`)).mode & 0o777).toBe(0o600);
+		const [now] = store.live.ram.list();
+		expect(now).toMatchObject({ name, packed: true });
+		expect(now?.size).toBeLessThan(1.2 * MIB);
+		expect(before[0]?.size).toBeGreaterThan(2 * MIB);
+		const held = await store.live.ram.hold(name);
+		expect((await readFile(held?.path ?? "")).equals(content)).toBe(true);
+		await held?.close();
+		expect((await readdir(join(store.home, "ram"))).sort()).toEqual([name, `${name}.json`]);
+		expect(store.live.ram.list()).toMatchObject([{ name, packed: false }]);
+	});
+
+	test("is packed as it is by two at once, and taken out by two at once", async () => {
+		const { store, name, content, file } = await packed();
+		const other = await openStore(store.home);
+		for (const held of await Promise.all([store, other].map(({ live }) => live.ram.hold(name)))) {
+			expect((await readFile(held?.path ?? "")).equals(content)).toBe(true);
+			await held?.close();
+		}
+		const { signal } = new AbortController();
+		const both = await Promise.allSettled([store, other].map(({ live }) => live.ram.pack(name, signal)));
+		expect(both.map((one) => (one.status === "fulfilled" ? one.value : "gone"))).toContain(true);
+		expect(await uses(store, name)).toBe(true);
+		expect((await readFile(file)).equals(content)).toBe(true);
+	});
+
+	test("goes with its packed form too", async () => {
+		const { store, name } = await packed();
+		await store.live.ram.remove(name);
+		expect(await readdir(join(store.home, "ram"))).toEqual([]);
+	});
+
+	test.each<[string, (file: string) => Promise<unknown>]>([
+		["cut short", (file) => truncate(file, 500_000)],
+		["empty", (file) => truncate(file, 0)],
+		["another's", (file) => writeFile(file, gzipSync(Buffer.alloc(100)))],
+		["gone", (file) => rm(file)],
+	])("of which the packed form is %s is not used, and nothing is left of the attempt", async (_, harm) => {
+		const { store, name, file } = await packed();
+		await harm(`${file}.gz`);
+		expect(await uses(store, name)).toBe(false);
+		expect(await readdir(join(store.home, "ram"))).not.toContain(name);
+	});
+
+	test("that is not what was made is not packed, nor one that the build's end interrupts", async () => {
+		const { store } = await open();
+		const name = await addRam(store, sparse());
+		await store.live.ram.settled();
+		const file = join(store.home, "ram", name);
+		await expect(store.live.ram.pack(name, AbortSignal.abort())).rejects.toThrow();
+		expect(await uses(store, name)).toBe(true);
+		await appendFile(file, "x");
+		expect(await store.live.ram.pack(name, new AbortController().signal)).toBe(false);
+		expect(await readdir(join(store.home, "ram"))).not.toContain(`${name}.gz`);
+	});
+
+	test("is packed when none of its states was used for days", async () => {
+		const { store, base, layer } = await open();
+		const [cold, used] = [await addRam(store, sparse()), await addRam(store)];
+		const child = await addLayer(store, base, "child", layer);
+		await store.live.commit(layer, FITS, await makeState(store, cold));
+		await store.live.commit(child.key, FITS, await makeState(store, used));
+		await utimes(join(store.home, "layers", hexOf(layer), "live", hexOf(FITS)), 1, 1);
+		await store.live.packCold(new AbortController().signal);
+		expect(store.live.ram.list().map(({ name, packed: is }) => [name, is])).toEqual(
+			expect.arrayContaining([
+				[cold, true],
+				[used, false],
+			]),
+		);
 	});
 
 	test("goes when nothing stands on it any more, but not while it may be about to be used", async () => {
