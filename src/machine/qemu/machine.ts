@@ -206,8 +206,8 @@ export class QemuMachine implements Machine {
 	}
 
 	/** Load a live state into this machine, which was started to wait for one, and let it run. */
-	async resume(folder: string, record: LiveRecord): Promise<void> {
-		await loadLive(this.#live, folder, record);
+	async resume(folder: string, record: LiveRecord, signal?: AbortSignal): Promise<void> {
+		await loadLive(this.#live, folder, record, signal);
 	}
 
 	get #live(): LiveProcess {

@@ -119,7 +119,7 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
 	try {
 		await qmp.negotiate();
 		await whole;
-		if (state !== undefined) await machine.resume(state.folder, state.record);
+		if (state !== undefined) await machine.resume(state.folder, state.record, options.signal);
 		await machine.readPorts();
 		options.onNote?.(state === undefined ? "waiting for SSH" : "waiting for the guest");
 		const guest = await SshGuest.connect({

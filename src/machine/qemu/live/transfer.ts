@@ -3,7 +3,9 @@ import { constants } from "node:fs";
 import { chmod, copyFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { messageOf } from "../../../errors.ts";
+import { messageOf, NodebuildError } from "../../../errors.ts";
+import { quote } from "../../../guest/command.ts";
+import { interrupted } from "../../../guest/connection.ts";
 import type { FrozenLive, LiveFailure, LiveRequest } from "../../types.ts";
 import type { Qmp } from "../qmp.ts";
 import { readRom, writeRom } from "./firmware.ts";
@@ -66,22 +68,35 @@ export function liveFailure(error: unknown): LiveFailure {
 	return { ok: false, reason: messageOf(error), ...size };
 }
 
-/** Milliseconds between two looks whether QEMU has read a device state. */
+/** Milliseconds between two looks whether QEMU has read a device state, which takes it some dozens; and for all of it. */
 const POLL = 5;
+const PATIENCE = 30_000;
 
 /** QEMU reads a file itself since 8.2; older ones have a program do it. */
 async function takeDevices(qmp: Qmp, file: string): Promise<void> {
 	const from = (uri: string): Promise<unknown> => qmp.execute("migrate-incoming", { uri });
-	await from(`file:${file}`).catch(() => from(`exec:cat '${file}'`));
+	// 7.2 waits for ever where the shell cannot make sense of it.
+	await from(`file:${file}`).catch(() => from(`exec:cat ${quote(file)}`));
 }
 
-/** Load a live state into a QEMU that was started to wait for one, and let it run. */
-export async function loadLive({ qmp, pid, ramFile }: LiveProcess, folder: string, record: LiveRecord): Promise<void> {
+/**
+ * Load a live state into a QEMU that was started to wait for one, and let it run.
+ * @throws NodebuildError MACHINE_LOST when QEMU does not take it, INTERRUPTED.
+ */
+export async function loadLive(
+	{ qmp, pid, ramFile }: LiveProcess,
+	folder: string,
+	record: LiveRecord,
+	signal?: AbortSignal,
+): Promise<void> {
 	loadPages(pid, ramFile, join(folder, DELTA), runsOf(record));
 	await takeDevices(qmp, join(folder, DEVICES));
-	for (;;) {
+	for (const begin = performance.now(); ; ) {
+		if (signal?.aborted === true) throw interrupted();
 		const { status } = (await qmp.execute("query-status")) as { status: string };
 		if (status !== "inmigrate") break;
+		if (performance.now() - begin > PATIENCE)
+			throw new NodebuildError({ code: "MACHINE_LOST", message: "QEMU does not come to the end of its device state" });
 		await sleep(POLL);
 	}
 	await writeRom(qmp, pid, record.rom);
