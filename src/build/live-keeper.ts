@@ -25,8 +25,6 @@ import type { BuildOptions } from "./types.ts";
 /** What was told already: a build says each thing once. */
 const said = new Set<string>();
 
-/** So many steps before the last a state is not worth waiting for a RAM file. */
-const WAITS_FOR_RAM = 2;
 /** Bytes of a machine that has just booted. */
 const FRESH = 300 * 2 ** 20;
 
@@ -41,6 +39,8 @@ export class LiveKeeper {
 	readonly #dropped = new Set<Digest>();
 	#before: { readonly bytes: number; readonly milliseconds: number } | undefined;
 	#costs: LiveCosts | undefined;
+	/** Even one state with its memory would be too large. */
+	#overQuota = false;
 	/** A RAM file that is being made beside the steps. */
 	#rebasing: Promise<void> | undefined;
 
@@ -74,9 +74,9 @@ export class LiveKeeper {
 		const { live: mode = "auto" } = this.#options;
 		if (!takesLive(this.#options) || !mapped) return undefined;
 		const ahead = this.#chain.layered.length - 1 - this.#chain.layered.findIndex((step) => step.key === key);
-		// Until it is made a state would be a large one. The last steps' are those that are used: they wait for it.
-		if (this.#rebasing !== undefined && ahead >= WAITS_FOR_RAM) return undefined;
+		// Until it is made a state would be a large one, and it is made in a second or two.
 		await this.settled();
+		if (this.#overQuota) return undefined;
 		if (!machine.canFreezeLive) {
 			this.#say("no live states are kept: the system does not let nodebuild read its machines' memory");
 			return undefined;
@@ -171,11 +171,18 @@ export class LiveKeeper {
 
 	/** The RAM file's name; undefined: there is none, or no state on it. */
 	async #flatten(key: Digest, live: FrozenLive, work: string): Promise<string | undefined> {
+		const { live: states } = this.#store;
 		try {
 			await live.finish(true);
 			const { folder, ram } = await flatten(this.#store, live.folder, work, this.#options.memory);
 			this.#before = undefined;
-			return (await this.#store.live.commit(key, live.fits, folder)) ? ram : undefined;
+			const kept = await states.commit(key, live.fits, folder);
+			states.ram.placed(ram);
+			// Not only when the build ends: each of them has hundreds of MiB.
+			await states.trim(readEnvironment().liveQuota);
+			this.#overQuota = kept && !states.ram.list().some(({ name }) => name === ram);
+			if (this.#overQuota) this.#sayQuota();
+			return kept && !this.#overQuota ? ram : undefined;
 		} catch (error) {
 			this.#say(`the layer is kept without a live state: ${messageOf(error)}`);
 			return undefined;

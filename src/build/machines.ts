@@ -150,7 +150,8 @@ async function resume(request: StartRequest, host: Host, live: LiveSettings): Pr
 		if (!(error instanceof NodebuildError) || error.code === "INTERRUPTED" || error.code === "HOST_DISK_FULL")
 			throw error;
 		emit({ type: "info", message: `the live state could not be used, the machine boots instead: ${error.message}` });
-		if (wanted?.layer !== undefined) await store.live.drop(wanted.layer, live.fits);
+		// What cannot be removed is not used next time either, and said again.
+		if (wanted?.layer !== undefined) await store.live.drop(wanted.layer, live.fits).catch(() => undefined);
 		return undefined;
 	}
 }

@@ -135,11 +135,16 @@ function load(file: string, root: string): Loaded | undefined {
 /** File systems with whole seconds (or two, FAT) need as much distance. */
 const COARSE = 2_000_000_000n;
 
+/**
+ * A time of modification that lies so far ahead was set by somebody: whoever writes to the file changes it, and the time of
+ * its status too. Nanoseconds.
+ */
+const AHEAD = 3_600_000_000_000n;
+
 function isRacy(entry: string, since: bigint): boolean {
 	const [, modified = "0", changed = "0"] = entry.split(" ");
-	const latest = [BigInt(modified), BigInt(changed)].reduce((a, b) => (a > b ? a : b));
-	const granularity = latest % 1_000_000_000n === 0n ? COARSE : 0n;
-	return latest + granularity >= since;
+	const recent = (time: bigint): boolean => time + (time % 1_000_000_000n === 0n ? COARSE : 0n) >= since;
+	return recent(BigInt(changed)) || (recent(BigInt(modified)) && BigInt(modified) < since + AHEAD);
 }
 
 /** Now, by the clock that stamps files beside the cache. */

@@ -68,7 +68,7 @@ export async function unusedMemory(
 ): Promise<readonly Chosen[]> {
 	const gone = new Set(chosen.map(({ id }) => id));
 	const staying = (await live.list()).filter((state) => !gone.has(idOf(state)) && !gone.has(layerOf(idOf(state))));
-	return (await live.unused(staying)).map(({ name, size }) => ({
+	return live.ram.unused(staying).map(({ name, size }) => ({
 		kind: "memory",
 		id: `ram/${name}`,
 		title: "memory that live states stood on",

@@ -4,13 +4,14 @@
  */
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync, statSync } from "node:fs";
-import { mkdir, rename, rm, utimes } from "node:fs/promises";
+import { mkdir, rename, rm, utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Digest, hexOf } from "../digest.ts";
-import { diskUsage, isErrno, namesIn } from "../system/files.ts";
+import { diskUsage, isErrno, namesIn, readText } from "../system/files.ts";
+import { readEntry } from "./entries.ts";
 import { chooseCold, chooseDropped, type KeptState } from "./live-policy.ts";
 import { digestOfName, type StorePaths } from "./paths.ts";
-import { createRamStore, type RamFile, type RamStore } from "./ram-store.ts";
+import { createRamStore, type RamStore } from "./ram-store.ts";
 
 export { ZERO_RAM } from "./ram-store.ts";
 
@@ -26,14 +27,12 @@ export interface LiveStore {
 	trim(quota: number): Promise<void>;
 	/** Pack what chooseCold says, one RAM file after the other, until the signal fires. Nothing that fails on the way is told. */
 	packCold(signal: AbortSignal): Promise<void>;
-	/** RAM files that none of the states stands on, apart from those that one is just being made for. */
-	unused(states: readonly KeptState[]): Promise<readonly RamFile[]>;
 }
 
 /** In a layer's folder: one folder for each kind of machine that has a state there. */
 const LIVE = "live";
-/** A RAM file that nothing refers to may be about to be: it stays for a while. Milliseconds. */
-const YOUNG = 60_000;
+/** In a state's folder: instance of the layer that it was taken at, which is another one when that was built again. */
+const OF = "instance";
 
 export function createLiveStore(paths: StorePaths): LiveStore {
 	const ram = createRamStore(paths);
@@ -42,12 +41,14 @@ export function createLiveStore(paths: StorePaths): LiveStore {
 	const find = async (layer: Digest, fits: Digest): Promise<string | undefined> => {
 		const folder = folderOf(layer, fits);
 		try {
+			const entry = readEntry(paths, "layers", layer);
+			if (entry === undefined || readText(join(folder, OF)) !== entry.record.instance) return undefined;
 			const now = new Date();
 			await utimes(folder, now, now);
 			return folder;
-		} catch (error) {
-			if (isErrno(error, "ENOENT", "ENOTDIR")) return undefined;
-			throw error;
+		} catch {
+			// None, or what the system does not let us use.
+			return undefined;
 		}
 	};
 
@@ -56,7 +57,10 @@ export function createLiveStore(paths: StorePaths): LiveStore {
 	const commit = async (layer: Digest, fits: Digest, folder: string): Promise<boolean> => {
 		await drop(layer, fits);
 		const target = folderOf(layer, fits);
+		const entry = readEntry(paths, "layers", layer);
+		if (entry === undefined) return false;
 		try {
+			await writeFile(join(folder, OF), entry.record.instance, { mode: 0o600 });
 			await mkdir(dirname(target), { mode: 0o700 }).catch((error: unknown) => {
 				if (!isErrno(error, "EEXIST")) throw error;
 			});
@@ -76,17 +80,12 @@ export function createLiveStore(paths: StorePaths): LiveStore {
 		return (await Promise.all(found.map((name) => look(join(layers, name), name)))).flat();
 	};
 
-	const unused = async (states: readonly KeptState[]): Promise<readonly RamFile[]> => {
-		const needed = new Set(states.map(({ ram: name }) => name));
-		return ram.list().filter(({ name, made }) => !needed.has(name) && Date.now() - made > YOUNG);
-	};
-
 	const trim = async (quota: number): Promise<void> => {
 		const states = await list();
 		const sizes = new Map(ram.list().map(({ name, size }) => [name, size]));
 		const dropped = new Set(chooseDropped(states, sizes, quota));
 		for (const { layer, fits } of dropped) await drop(layer, fits);
-		for (const { name } of await unused(states.filter((state) => !dropped.has(state)))) await ram.remove(name);
+		for (const { name } of ram.unused(states.filter((state) => !dropped.has(state)))) await ram.remove(name);
 	};
 
 	const packCold = async (signal: AbortSignal): Promise<void> => {
@@ -97,7 +96,7 @@ export function createLiveStore(paths: StorePaths): LiveStore {
 		}
 	};
 
-	return { ram, find, commit, drop, list, trim, unused, packCold };
+	return { ram, find, commit, drop, list, trim, packCold };
 }
 
 /** A layer's states; graves that a killed process left beside them are removed on the way. */

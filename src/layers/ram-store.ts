@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { constants, existsSync, statSync } from "node:fs";
 import { copyFile, type FileHandle, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { isErrno, makeFolder, namesIn, readText, writeFileAtomic } from "../system/files.ts";
+import { makeFolder, namesIn, readText, writeFileAtomic } from "../system/files.ts";
 import { run } from "../system/process.ts";
 import type { StorePaths } from "./paths.ts";
 import { contentOf, pack as packFile, unpack } from "./ram-pack.ts";
@@ -37,8 +37,12 @@ export interface RamStore {
 	hold(name: string): Promise<HeldRam | undefined>;
 	/** A writable copy of a RAM file (or of zeros) of `size` bytes; false: it is gone, or not what was made. */
 	copy(name: string, size: number, to: string): Promise<boolean>;
-	/** Move a finished RAM file into the store; the name it has from now on. */
+	/** Move a finished RAM file into the store; the name it has from now on. Until `placed` is called it is not `unused`. */
 	add(file: string): Promise<string>;
+	/** A state stands on what was added, or none will. */
+	placed(name: string): void;
+	/** RAM files that none of the states stands on, apart from those that one is just being made for. */
+	unused(states: readonly { readonly ram: string }[]): readonly RamFile[];
 	list(): readonly RamFile[];
 	remove(name: string): Promise<void>;
 	/** Have it take less room; false: it is not what was made. @throws Error ENOENT when it is gone, and as `pack` of ram-pack.ts. */
@@ -49,7 +53,9 @@ export interface RamStore {
 
 /** Beside a RAM file: what it was when it was made. */
 interface Seal {
-	readonly version: 2;
+	readonly version: 3;
+	/** Of the file: what is said of one is not true of another. */
+	readonly name: string;
 	/** Bytes. */
 	readonly length: number;
 	/** See `contentOf` of ram-pack.ts; absent until somebody has had the time to read it. */
@@ -60,10 +66,23 @@ interface Seal {
 
 const SEAL = ".json";
 const PACKED = ".gz";
+/** One that another process has just added may be about to be stood on: it stays for a while. Milliseconds. */
+const YOUNG = 60_000;
 
 export function createRamStore(paths: StorePaths): RamStore {
 	const folder = join(paths.home, "ram");
 	const pending = new Set<Promise<void>>();
+	/** What was added here; true: a state is just being made for it. */
+	const ours = new Map<string, boolean>();
+
+	const readSeal = (name: string): Seal | undefined => {
+		try {
+			const seal = JSON.parse(readText(join(folder, name + SEAL)) ?? "") as Seal;
+			return seal.version === 3 && seal.name === name ? seal : undefined;
+		} catch {
+			return undefined; // none, or half of one
+		}
+	};
 
 	const writeSeal = async (name: string, seal: Seal): Promise<void> => {
 		const path = join(folder, name);
@@ -72,13 +91,10 @@ export function createRamStore(paths: StorePaths): RamStore {
 		if (!existsSync(path) && !existsSync(path + PACKED)) await rm(path + SEAL, { force: true });
 	};
 
-	/** Open, if it is what was made: the same file unchanged, or one with the same content. */
+	/** Open, if it is what was made: the same file unchanged, or one with the same content. @throws Error of the system. */
 	const openWhole = async (name: string): Promise<FileHandle | undefined> => {
-		const file = await open(join(folder, name), "r").catch((error: unknown) => {
-			if (!isErrno(error, "ENOENT")) throw error;
-		});
-		if (file === undefined) return undefined;
-		const seal = readSeal(join(folder, name + SEAL));
+		const file = await open(join(folder, name), "r");
+		const seal = readSeal(name);
 		const found = await identityOf(file);
 		if (seal !== undefined && seal.seen === found.seen) {
 			// Its maker may have ended before.
@@ -97,11 +113,11 @@ export function createRamStore(paths: StorePaths): RamStore {
 	/** Nothing where it cannot be: then there is none. */
 	const takeOut = async (name: string): Promise<void> => {
 		const [path, packed] = [join(folder, name), join(folder, name + PACKED)];
-		const seal = existsSync(path) || !existsSync(packed) ? undefined : readSeal(join(folder, name + SEAL));
+		const seal = existsSync(path) || !existsSync(packed) ? undefined : readSeal(name);
 		if (seal === undefined) return;
-		await using work = await makeWorkDir(paths);
-		const file = join(work.path, "ram");
 		try {
+			await using work = await makeWorkDir(paths);
+			const file = join(work.path, "ram");
 			if ((await unpack(packed, file, seal.length)) !== seal.sha256) return;
 			await rename(file, path);
 			await using taken = await open(path, "r");
@@ -118,7 +134,7 @@ export function createRamStore(paths: StorePaths): RamStore {
 		await using work = await makeWorkDir(paths);
 		const packed = join(work.path, "packed");
 		const content = await packFile(file, packed, signal);
-		const seal = readSeal(path + SEAL);
+		const seal = readSeal(name);
 		if (seal === undefined) return false;
 		const known = seal.sha256 ?? (seal.seen === (await identityOf(file)).seen ? content : undefined);
 		if (known !== content) return false;
@@ -131,7 +147,8 @@ export function createRamStore(paths: StorePaths): RamStore {
 
 	const hold = async (name: string): Promise<HeldRam | undefined> => {
 		await takeOut(name);
-		const file = await openWhole(name);
+		// Whatever the system says of it: machines boot without one.
+		const file = await openWhole(name).catch(() => undefined);
 		return file && { path: `/proc/${process.pid}/fd/${file.fd}`, close: () => file.close() };
 	};
 
@@ -162,7 +179,7 @@ export function createRamStore(paths: StorePaths): RamStore {
 	};
 
 	const settleNow = async (name: string): Promise<void> => {
-		const seal = readSeal(join(folder, name + SEAL));
+		const seal = readSeal(name);
 		await using file = await open(join(folder, name), "r");
 		const content = await contentOf(file);
 		// Somebody has written to it: nobody knows what it was.
@@ -175,9 +192,16 @@ export function createRamStore(paths: StorePaths): RamStore {
 		const name = randomBytes(12).toString("hex");
 		await rename(path, join(folder, name));
 		await using file = await open(join(folder, name), "r");
-		await writeSeal(name, { version: 2, ...(await identityOf(file)) });
+		await writeSeal(name, { version: 3, name, ...(await identityOf(file)) });
+		ours.set(name, true);
 		settle(name);
 		return name;
+	};
+
+	const unused = (states: readonly { readonly ram: string }[]): readonly RamFile[] => {
+		const needed = new Set(states.map(({ ram }) => ram));
+		const isYoung = ({ name, made }: RamFile): boolean => ours.get(name) ?? Date.now() - made <= YOUNG;
+		return list().filter((ram) => !needed.has(ram.name) && !isYoung(ram));
 	};
 
 	const list = (): readonly RamFile[] =>
@@ -196,16 +220,7 @@ export function createRamStore(paths: StorePaths): RamStore {
 		await Promise.all(pending);
 	};
 
-	return { hold, copy, add, list, remove, pack, settled };
-}
-
-function readSeal(path: string): Seal | undefined {
-	try {
-		const seal = JSON.parse(readText(path) ?? "") as Seal;
-		return seal.version === 2 ? seal : undefined;
-	} catch {
-		return undefined; // none, or half of one
-	}
+	return { hold, copy, add, placed: (name) => void ours.set(name, false), unused, list, remove, pack, settled };
 }
 
 /**

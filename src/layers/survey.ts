@@ -151,7 +151,7 @@ export async function measureUsage(paths: StorePaths, live: LiveStore): Promise<
 	const { items, problems } = await survey(paths);
 	const states = await live.list();
 	const inLayers = share(states).bytes;
-	const unused = share(await live.unused(states)).bytes;
+	const unused = share(live.ram.unused(states)).bytes;
 	const of = (kind: DiskKind): Share => share(items.filter((item) => item.kind === kind));
 	const damaged = share(problems);
 	return {

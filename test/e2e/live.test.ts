@@ -20,7 +20,8 @@ function starts({ tasks }: Build): readonly string[] {
 
 describe("a machine is resumed", () => {
 	const STEPS = [
-		"RUN echo kept > /dev/shm/kept; (while :; do sleep 1; done) >/dev/null 2>&1 & echo $! > /loop.pid",
+		// So much that its state gets memory of its own, beside the next step.
+		"RUN head -c 110000000 /dev/zero > /dev/shm/large; echo kept > /dev/shm/kept; (while :; do sleep 1; done) >/dev/null 2>&1 & echo $! > /loop.pid",
 		"RUN echo disk > /disk",
 	];
 	/** Memory, processes and disk of the steps before are there, and the clock is right. */
@@ -37,7 +38,7 @@ describe("a machine is resumed", () => {
 	});
 
 	it("after a step that failed, for the retry and for a shell", async () => {
-		await write("RUN echo before; false");
+		await write("RUN echo before; false", "RUN echo after", "RUN echo last");
 		const failed = await tryBuild(args);
 		expect(failed.status).toBe(5);
 		expect(starts(failed)).not.toContain("boot");

@@ -94,6 +94,31 @@ describe("the stat cache", () => {
 		expect(await digestOfFile(root, cacheFile)).toBe(sha256("two"));
 	});
 
+	it("believes a file whose time of modification lies years ahead, and sees it change", async () => {
+		const root = directoryOf({ f: "one" });
+		const cacheFile = join(temporaryDirectory(), "cache");
+		const later = new Date("2038-05-05");
+		utimesSync(join(root, "f"), later, later);
+		await sleep(TICK);
+		await digestOfFile(root, cacheFile);
+		const forged = forge(cacheFile);
+		expect(await digestOfFile(root, cacheFile)).toBe(forged);
+		await sleep(TICK);
+		writeFileSync(join(root, "f"), "two");
+		utimesSync(join(root, "f"), later, later);
+		expect(await digestOfFile(root, cacheFile)).toBe(sha256("two"));
+	});
+
+	it("does not believe a file that was changed a moment ahead of the clock", async () => {
+		const root = directoryOf({ f: "one" });
+		const cacheFile = join(temporaryDirectory(), "cache");
+		const soon = new Date(Date.now() + 60_000);
+		utimesSync(join(root, "f"), soon, soon);
+		await sleep(TICK);
+		await digestOfFile(root, cacheFile);
+		expect(readFileSync(cacheFile, "utf8")).not.toContain(sha256("one").slice("sha256:".length));
+	});
+
 	it("keeps what a build did not look at", async () => {
 		const root = directoryOf({ f: "one", g: "g" });
 		const cacheFile = join(temporaryDirectory(), "cache");

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import {
 	appendFile,
 	copyFile,
@@ -8,13 +9,15 @@ import {
 	rename,
 	rm,
 	stat,
+	symlink,
 	truncate,
 	utimes,
 	writeFile,
 } from "node:fs/promises";
 import { join } from "node:path";
+import { createServer } from "node:net";
 import { gzipSync } from "node:zlib";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { type Digest, hexOf, sha256 } from "../../../src/digest.ts";
 import { ZERO_RAM } from "../../../src/layers/live-store.ts";
 import { openStore, type Store } from "../../../src/layers/store.ts";
@@ -47,6 +50,13 @@ async function addRam(store: Store, content: string | Uint8Array = "memory"): Pr
 	return store.live.ram.add(file);
 }
 
+/** A socket under this name, until the test ends. */
+async function listen(path: string): Promise<void> {
+	const server = createServer().listen(path);
+	onTestFinished(() => void server.close());
+	await once(server, "listening");
+}
+
 /** Whether a RAM file may be used. */
 async function uses(store: Store, name: string): Promise<boolean> {
 	const held = await store.live.ram.hold(name);
@@ -65,6 +75,7 @@ async function nextTick(file: string): Promise<void> {
 /** As if made so long ago that nobody is about to use it. */
 async function age(store: Store, name: string): Promise<void> {
 	await store.live.ram.settled();
+	store.live.ram.placed(name);
 	await utimes(join(store.home, "ram", name), 1, 1);
 }
 
@@ -87,6 +98,28 @@ describe("a live state", () => {
 		await store.live.commit(layer, FITS, await makeState(store, "first"));
 		await store.live.commit(layer, FITS, await makeState(store, "second"));
 		expect((await store.live.list()).map(({ ram }) => ram)).toEqual(["second"]);
+	});
+
+	test("is none where its layer was built again under the same key", async () => {
+		const { store, base, layer } = await open();
+		await store.live.commit(layer, FITS, await makeState(store));
+		const folder = join(store.home, "layers", hexOf(layer));
+		await rename(join(folder, "live"), join(store.home, "restored"));
+		await rm(folder, { recursive: true });
+		expect((await addLayer(store, base, "booted")).key).toBe(layer);
+		await rename(join(store.home, "restored"), join(folder, "live"));
+		expect(await store.live.find(layer, FITS)).toBeUndefined();
+		expect(await store.live.commit(layer, FITS, await makeState(store))).toBe(true);
+		expect(await store.live.find(layer, FITS)).toBeDefined();
+	});
+
+	test("that the system does not let us touch is none", async () => {
+		const { store, layer } = await open();
+		await store.live.commit(layer, FITS, await makeState(store));
+		const folder = join(store.home, "layers", hexOf(layer), "live");
+		await rm(folder, { recursive: true });
+		await symlink("live", folder);
+		expect(await store.live.find(layer, FITS)).toBeUndefined();
 	});
 
 	test("of a layer that is gone is no error", async () => {
@@ -181,6 +214,34 @@ describe("a RAM file", () => {
 		const work = (await store.workDir()).path;
 		expect(await store.live.ram.hold(name)).toBeUndefined();
 		expect(await store.live.ram.copy(name, MIB, join(work, "copy"))).toBe(false);
+	});
+
+	test("that has changed places with another is not used", async () => {
+		const { store } = await open();
+		const [one, two] = [await addRam(store, "the one"), await addRam(store, "another")];
+		await store.live.ram.settled();
+		const folder = join(store.home, "ram");
+		for (const suffix of ["", ".json"]) {
+			await rename(join(folder, one + suffix), join(folder, "third"));
+			await rename(join(folder, two + suffix), join(folder, one + suffix));
+			await rename(join(folder, "third"), join(folder, two + suffix));
+		}
+		expect(await uses(store, one)).toBe(false);
+		expect(await uses(store, two)).toBe(false);
+	});
+
+	test.each<[string, (file: string) => Promise<unknown>]>([
+		["a symbolic link to itself", (file) => symlink(file, file)],
+		["a folder", (file) => mkdir(file)],
+		["a socket", (file) => listen(file)],
+	])("of which %s has taken the place is not used", async (_, put) => {
+		const { store } = await open();
+		const name = await addRam(store);
+		await store.live.ram.settled();
+		const file = join(store.home, "ram", name);
+		await rm(file);
+		await put(file);
+		expect(await uses(store, name)).toBe(false);
 	});
 
 	test("that was restored from a copy of the store is used", async () => {
@@ -342,13 +403,20 @@ describe("a RAM file", () => {
 	test("goes when nothing stands on it any more, but not while it may be about to be used", async () => {
 		const { store, layer } = await open();
 		const [used, young, old] = [await addRam(store), await addRam(store), await addRam(store)];
+		await store.live.ram.settled();
 		await store.live.commit(layer, FITS, await makeState(store, used));
-		await age(store, used);
-		await age(store, old);
+		for (const name of [used, old]) store.live.ram.placed(name);
+		const names = (): string[] => store.live.ram.list().map(({ name }) => name);
+		// Another process does not know what is about to happen.
+		await (await openStore(store.home)).live.trim(MIB);
+		expect(names().sort()).toEqual([used, young, old].sort());
 		await store.live.trim(MIB);
-		expect((await store.live.ram.list()).map(({ name }) => name).sort()).toEqual([used, young].sort());
+		expect(names().sort()).toEqual([used, young].sort());
 		await store.live.trim(0);
-		expect((await store.live.ram.list()).map(({ name }) => name)).toEqual([young]);
+		expect(names()).toEqual([young]);
+		await utimes(join(store.home, "ram", young), 1, 1);
+		await (await openStore(store.home)).live.trim(MIB);
+		expect(names()).toEqual([]);
 	});
 });
 
