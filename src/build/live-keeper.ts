@@ -91,8 +91,7 @@ export class LiveKeeper {
 			free: await freeSpace(this.#store.home),
 			quota: readEnvironment().liveQuota,
 		});
-		if (answer.take)
-			return { layer: key, folder: join(work.path, `live-${hexOf(key).slice(0, 16)}`), limit: answer.limit };
+		if (answer.take) return { folder: join(work.path, `live-${hexOf(key).slice(0, 16)}`), limit: answer.limit };
 		if (answer.why === "space") this.#say("no live states are kept: the host's disk is nearly full");
 		if (answer.why === "quota") this.#sayQuota();
 		return undefined;
@@ -179,7 +178,7 @@ export class LiveKeeper {
 			const kept = await states.commit(key, live.fits, folder);
 			states.ram.placed(ram);
 			// Not only when the build ends: each of them has hundreds of MiB.
-			await states.trim(readEnvironment().liveQuota);
+			await states.trim(readEnvironment().liveQuota).catch(() => undefined);
 			this.#overQuota = kept && !states.ram.list().some(({ name }) => name === ram);
 			if (this.#overQuota) this.#sayQuota();
 			return kept && !this.#overQuota ? ram : undefined;

@@ -37,7 +37,7 @@ export async function liveOf(
 	const cpu = accelerator === "kvm" ? sha256(await readFile("/proc/cpuinfo", "utf8").then(cpuIdentity)) : "";
 	const fits = fingerprint(spec, accelerator, qemuVersion, cpu);
 	const folder = layer === undefined ? undefined : await store.live.find(layer, fits);
-	const record = folder === undefined || layer === undefined ? undefined : await readFitting(folder, layer, fits);
+	const record = folder === undefined ? undefined : await readFitting(folder, fits);
 	return folder === undefined || record === undefined ? { fits } : { fits, state: { folder, record } };
 }
 

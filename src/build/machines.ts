@@ -150,8 +150,7 @@ async function resume(request: StartRequest, host: Host, live: LiveSettings): Pr
 		if (!(error instanceof NodebuildError) || error.code === "INTERRUPTED" || error.code === "HOST_DISK_FULL")
 			throw error;
 		emit({ type: "info", message: `the live state could not be used, the machine boots instead: ${error.message}` });
-		// What cannot be removed is not used next time either, and said again.
-		if (wanted?.layer !== undefined) await store.live.drop(wanted.layer, live.fits).catch(() => undefined);
+		if (wanted?.layer !== undefined) await store.live.drop(wanted.layer, live.fits);
 		return undefined;
 	}
 }

@@ -21,6 +21,7 @@ export interface LiveStore {
 	find(layer: Digest, fits: Digest): Promise<string | undefined>;
 	/** Put a state into its layer's folder in one step; one that is there is replaced. False: the layer is gone. */
 	commit(layer: Digest, fits: Digest, folder: string): Promise<boolean>;
+	/** What the system does not let us remove stays. */
 	drop(layer: Digest, fits: Digest): Promise<void>;
 	list(): Promise<readonly KeptState[]>;
 	/** Drop what chooseDropped says for a quota in bytes, and RAM files that nothing stands on. */
@@ -52,7 +53,7 @@ export function createLiveStore(paths: StorePaths): LiveStore {
 		}
 	};
 
-	const drop = async (layer: Digest, fits: Digest): Promise<void> => remove(folderOf(layer, fits));
+	const drop = (layer: Digest, fits: Digest): Promise<void> => remove(folderOf(layer, fits)).catch(() => undefined);
 
 	const commit = async (layer: Digest, fits: Digest, folder: string): Promise<boolean> => {
 		await drop(layer, fits);

@@ -45,7 +45,7 @@ export interface RamStore {
 	unused(states: readonly { readonly ram: string }[]): readonly RamFile[];
 	list(): readonly RamFile[];
 	remove(name: string): Promise<void>;
-	/** Have it take less room; false: it is not what was made. @throws Error ENOENT when it is gone, and as `pack` of ram-pack.ts. */
+	/** Have it take less room; false: it is not what was made, and goes. @throws Error ENOENT when it is gone, and as `pack` of ram-pack.ts. */
 	pack(name: string, signal: AbortSignal): Promise<boolean>;
 	/** The digests of what was added are known: it can be used after the host was booted anew, too. */
 	settled(): Promise<void>;
@@ -135,9 +135,11 @@ export function createRamStore(paths: StorePaths): RamStore {
 		const packed = join(work.path, "packed");
 		const content = await packFile(file, packed, signal);
 		const seal = readSeal(name);
-		if (seal === undefined) return false;
-		const known = seal.sha256 ?? (seal.seen === (await identityOf(file)).seen ? content : undefined);
-		if (known !== content) return false;
+		const known = seal?.sha256 ?? (seal?.seen === (await identityOf(file)).seen ? content : undefined);
+		if (seal === undefined || known !== content) {
+			await remove(name);
+			return false;
+		}
 		await writeSeal(name, { ...seal, sha256: content });
 		await rename(packed, path + PACKED);
 		// Without a seal it was dropped meanwhile. Who holds it goes on with what has no name any more.

@@ -67,8 +67,6 @@ export interface LiveFailure {
 
 /** What is asked of a live state. */
 export interface LiveRequest {
-	/** Key of the layer that the machine stands at. */
-	readonly layer: Digest;
 	/** A folder to be made. */
 	readonly folder: string;
 	/** Bytes that the memory overlay may have. */

@@ -113,6 +113,15 @@ describe("a live state", () => {
 		expect(await store.live.find(layer, FITS)).toBeDefined();
 	});
 
+	test("of another layer is none", async () => {
+		const { store, base, layer } = await open();
+		const other = (await addLayer(store, base, "child", layer)).key;
+		const folderOf = (key: Digest): string => join(store.home, "layers", hexOf(key), "live");
+		await store.live.commit(layer, FITS, await makeState(store));
+		await rename(folderOf(layer), folderOf(other));
+		expect(await store.live.find(other, FITS)).toBeUndefined();
+	});
+
 	test("that the system does not let us touch is none", async () => {
 		const { store, layer } = await open();
 		await store.live.commit(layer, FITS, await makeState(store));
@@ -372,7 +381,7 @@ describe("a RAM file", () => {
 		expect(await readdir(join(store.home, "ram"))).not.toContain(name);
 	});
 
-	test("that is not what was made is not packed, nor one that the build's end interrupts", async () => {
+	test("that is not what was made goes instead of being packed; one that the build's end interrupts stays", async () => {
 		const { store } = await open();
 		const name = await addRam(store, sparse());
 		await store.live.ram.settled();
@@ -381,7 +390,7 @@ describe("a RAM file", () => {
 		expect(await uses(store, name)).toBe(true);
 		await appendFile(file, "x");
 		expect(await store.live.ram.pack(name, new AbortController().signal)).toBe(false);
-		expect(await readdir(join(store.home, "ram"))).not.toContain(`${name}.gz`);
+		expect(await readdir(join(store.home, "ram"))).toEqual([]);
 	});
 
 	test("is packed when none of its states was used for days", async () => {

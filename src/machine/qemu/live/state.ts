@@ -21,8 +21,6 @@ const RECORD = "live.json";
 
 export interface LiveRecord {
 	readonly version: 2;
-	/** Key of the layer that the machine stood at: its memory is right over that disk alone. */
-	readonly layer: Digest;
 	/** What a QEMU must be to take it: see `fingerprint`. */
 	readonly fits: Digest;
 	/** Name of the base RAM file that the overlay stands on. */
@@ -89,11 +87,11 @@ export async function readRecord(folder: string): Promise<LiveRecord> {
 	return record;
 }
 
-/** The record of a layer's state that a machine may take if it is whole (see `requireWhole`); undefined for any other. */
-export async function readFitting(folder: string, layer: Digest, fits: Digest): Promise<LiveRecord | undefined> {
+/** The record of a state that a machine may take if it is whole (see `requireWhole`); undefined for any other. */
+export async function readFitting(folder: string, fits: Digest): Promise<LiveRecord | undefined> {
 	try {
 		const record = await readRecord(folder);
-		if (record.version !== 2 || record.layer !== layer || record.fits !== fits) return undefined;
+		if (record.version !== 2 || record.fits !== fits) return undefined;
 		return (await stat(join(folder, DELTA))).size === record.deltaSize ? record : undefined;
 	} catch {
 		// Absent, torn or foreign: a live state is an accelerator, the disk layer is the truth.

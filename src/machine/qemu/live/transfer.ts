@@ -30,7 +30,7 @@ export type LiveIdentity = Pick<LiveRecord, "fits" | "ram" | "client" | "host" |
  */
 export async function saveLive(
 	{ qmp, pid, ramFile, against }: LiveProcess,
-	{ layer, folder, limit }: LiveRequest,
+	{ folder, limit }: LiveRequest,
 	identity: LiveIdentity & Pick<LiveRecord, "bootId">,
 	disk?: string,
 ): Promise<FrozenLive> {
@@ -55,7 +55,7 @@ export async function saveLive(
 		const deltaSha256 = flat ? "" : await sha256File(join(folder, DELTA));
 		const runs = saved.runs.map(({ page, count }) => [page, count] as const);
 		const sums = { devicesSha256, deltaSha256, ...(diskSha256 === undefined ? {} : { diskSha256 }) };
-		await writeRecord(folder, { version: 2, layer, ...identity, rom, runs, deltaSize: saved.size, ...sums });
+		await writeRecord(folder, { version: 2, ...identity, rom, runs, deltaSize: saved.size, ...sums });
 	};
 	const { fits } = identity;
 	const { size, own } = saved;

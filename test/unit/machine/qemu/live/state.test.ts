@@ -19,7 +19,6 @@ import { tempDir } from "../../../system/child.ts";
 
 const SPEC = { memory: 1024, cpus: 2 };
 const FITS = fingerprint(SPEC, "tcg", "10.0.2", "");
-const LAYER = sha256("layer");
 const hex = (text: string): string => sha256(text).slice("sha256:".length);
 const KEYS = { private: "private", public: "public" };
 
@@ -30,7 +29,6 @@ async function makeState(more: Partial<LiveRecord> = {}): Promise<{ folder: stri
 	await writeFile(join(folder, DELTA), "delta");
 	const record: LiveRecord = {
 		version: 2,
-		layer: LAYER,
 		fits: FITS,
 		ram: "zero",
 		runs: [[3, 2]],
@@ -66,7 +64,7 @@ test("what is no part of the machine's devices does not matter", () => {
 
 test("a whole state is found and believed", async () => {
 	const { folder, record } = await makeState();
-	expect(await readFitting(folder, LAYER, FITS)).toEqual(record);
+	expect(await readFitting(folder, FITS)).toEqual(record);
 	expect(runsOf(record)).toEqual([{ page: 3, count: 2 }]);
 	await expect(requireWhole(folder, record)).resolves.toBeUndefined();
 	expect(await sha256File(join(folder, DELTA))).toBe(hex("delta"));
@@ -77,7 +75,6 @@ test.each<[string, (folder: string) => Promise<unknown>]>([
 	["without a record", (folder) => rm(join(folder, "live.json"))],
 	["with a record that was cut short", (folder) => truncate(join(folder, "live.json"), 40)],
 	["of another format", async (folder) => writeRecord(folder, { ...(await recordOf(folder)), version: 1 as 2 })],
-	["of another layer", async (folder) => writeRecord(folder, { ...(await recordOf(folder)), layer: sha256("other") })],
 	[
 		"with a record that was changed",
 		async (folder) => {
@@ -90,7 +87,7 @@ test.each<[string, (folder: string) => Promise<unknown>]>([
 ])("a state that is %s is not found", async (_, harm) => {
 	const { folder } = await makeState();
 	await harm(folder);
-	expect(await readFitting(folder, LAYER, FITS)).toBeUndefined();
+	expect(await readFitting(folder, FITS)).toBeUndefined();
 });
 
 const recordOf = readRecord;

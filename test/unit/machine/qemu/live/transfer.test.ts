@@ -36,10 +36,9 @@ async function frozen(name = "state") {
 	const folder = join(await tempDir(), name);
 	await mkdir(folder);
 	const state = join(folder, "live");
-	const layer = sha256("a layer");
 	const keys = { client: { private: "", public: "" }, host: { private: "", public: "" } };
 	const identity = { fits: sha256("a machine"), ram: "zero", ...keys, bootId: "" };
-	const live = await saveLive(await bring(folder), { layer, folder: state, limit: 64 * MIB }, identity);
+	const live = await saveLive(await bring(folder), { folder: state, limit: 64 * MIB }, identity);
 	await live.finish();
 	const other = join(folder, "other");
 	await mkdir(other);
