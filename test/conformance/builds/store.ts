@@ -1,14 +1,13 @@
 /** Stores for the cases: each begins with the base that has booted once, and nothing of another case stays in it. */
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { builtinMap } from "../../../src/bases/map.ts";
-import { buildUnsealed } from "../../../src/build/build.ts";
 import type { BuildOptions } from "../../../src/build/types.ts";
-import type { BuildEvent } from "../../../src/events.ts";
+import { warmBase } from "../../../src/build/warm.ts";
+import { NodebuildError } from "../../../src/errors.ts";
 
 const run = promisify(execFile);
 
@@ -36,12 +35,10 @@ export async function prepareGround(signal: AbortSignal): Promise<Ground> {
 	await writeFile(baseMap, JSON.stringify({ version: 1, bases: { [BASE]: aliased } }));
 	const remove = (): Promise<void> => rm(work, { recursive: true, force: true });
 	try {
-		// The first build boots the base, unless the store's machine has booted already; the second finds its state.
-		const tries = [{ home }, { home }, { home: join(work, "beside") }, { home: join(work, "beside") }];
-		for (const store of tries) {
-			if (!existsSync(store.home) && existsSync(join(home, "bases"))) await beside(home, store.home);
-			if (await resumes({ ...store, baseMap }, work, signal)) return { ...store, baseMap, remove };
-		}
+		if (await resumes({ home, baseMap }, work, signal)) return { home, baseMap, remove };
+		const besides = { home: join(work, "beside"), baseMap };
+		await beside(home, besides.home);
+		if (await resumes(besides, work, signal)) return { ...besides, remove };
 		throw new Error("expected this host to resume a machine's live state; without one a case takes a minute");
 	} catch (error) {
 		await remove();
@@ -55,17 +52,15 @@ async function beside(home: string, own: string): Promise<void> {
 	await run("cp", ["-a", `${home}/bases`, own]);
 }
 
-/** Whether a build on the base resumes a machine, where it would boot one otherwise. */
+/** Whether builds on the base resume a machine from now on, in copies of the store too. */
 async function resumes(store: Pick<Ground, "home" | "baseMap">, work: string, signal: AbortSignal): Promise<boolean> {
-	const nodefile = join(work, "Nodefile");
-	await writeFile(nodefile, `FROM ${BASE}\nRUN true\n`);
-	let resumed = false;
-	const emit = (event: BuildEvent): void => {
-		if (event.type === "task-start") resumed = event.title.startsWith("resume ");
-	};
-	const options = optionsFor(store, { nodefile, context: work, signal, emit });
-	await buildUnsealed(options, async () => undefined);
-	return resumed;
+	try {
+		await warmBase({ ...optionsFor(store, { nodefile: "", context: work, signal }), ref: BASE });
+		return true;
+	} catch (error) {
+		if (error instanceof NodebuildError && error.code === "MACHINE_START") return false;
+		throw error;
+	}
 }
 
 /** Cases at once: two machines keep a small host busy; more only get in each other's way. */
