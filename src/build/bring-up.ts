@@ -33,7 +33,7 @@ export async function bringUp(
 	const common = { store, spec, purpose: "build", signal, emit } as const;
 	if (begin.layer !== undefined) {
 		const running = await startAt(begin.layer, store, options);
-		return running.resumed ? running : await warm(running, begin.layer.key, chain, context, keeper);
+		return running.from ? running : await warm(running, begin.layer.key, chain, context, keeper);
 	}
 	const virtualSize = Math.max(prepared.diskSize, root.virtualSize);
 	const title = `boot ${root.ref} for the first time`;

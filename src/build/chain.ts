@@ -48,6 +48,23 @@ export function ancestorsOf(plan: Plan, index: number): readonly number[] {
 	return root.kind === "stage" ? [root.stage, ...ancestorsOf(plan, root.stage)] : [];
 }
 
+/** Layers that more than one build goes on from: the end of a stage that another is FROM, and where two stages part. */
+export function branchesOf(plan: Plan): ReadonlySet<Digest> {
+	const branches = new Set<Digest>();
+	const next = new Map<Digest, Digest>();
+	for (const { index, root } of plan.stages) {
+		if (root.kind === "stage") branches.add(chainOf(plan, root.stage).lastKey);
+		const { rootKey, layered } = chainOf(plan, index);
+		let below = rootKey;
+		for (const { key } of layered) {
+			if ((next.get(below) ?? key) !== key) branches.add(below);
+			next.set(below, key);
+			below = key;
+		}
+	}
+	return branches;
+}
+
 /** For messages. */
 export function nameOf({ index, name }: Pick<StagePlan, "index" | "name">): string {
 	return name === undefined ? `stage ${index}` : `stage "${name}"`;

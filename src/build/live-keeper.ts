@@ -15,11 +15,12 @@ import type { FrozenLive, LiveFailure, LiveRequest } from "../machine/types.ts";
 import type { Step } from "../plan/types.ts";
 import { readEnvironment } from "../system/env.ts";
 import { formatBytes, freeSpace } from "../system/files.ts";
-import type { Chain } from "./chain.ts";
+import { branchesOf, type Chain } from "./chain.ts";
 import { readCosts } from "./costs.ts";
 import { flatten } from "./live.ts";
 import { takesLive } from "./live-mode.ts";
 import type { Running } from "./machines.ts";
+import type { StageContext } from "./stage-context.ts";
 import type { BuildOptions } from "./types.ts";
 
 /** What was told already: a build says each thing once. */
@@ -32,6 +33,7 @@ export class LiveKeeper {
 	readonly #store: Store;
 	readonly #options: BuildOptions;
 	readonly #chain: Chain;
+	readonly #branches: ReadonlySet<Digest>;
 	/** The layer that this build goes on from. */
 	readonly #begin: Digest | undefined;
 	/** The chain's layers so far. */
@@ -46,10 +48,11 @@ export class LiveKeeper {
 
 	constructor(
 		chain: Chain,
-		{ store, options }: { readonly store: Store; readonly options: BuildOptions },
+		{ store, options, prepared }: Pick<StageContext, "store" | "options" | "prepared">,
 		begin?: Digest,
 	) {
 		this.#chain = chain;
+		this.#branches = branchesOf(prepared.plan);
 		this.#begin = begin;
 		this.#store = store;
 		this.#options = options;
@@ -86,6 +89,7 @@ export class LiveKeeper {
 			mode,
 			tainted,
 			ahead,
+			branch: this.#branches.has(key),
 			costs: this.#costs,
 			...(before === undefined ? {} : { before }),
 			free: await freeSpace(this.#store.home),
@@ -201,6 +205,7 @@ export class LiveKeeper {
 				run: took,
 				beforeCopy: copiesFiles(layered[index]),
 				edited: one === this.#begin,
+				branch: this.#branches.has(one),
 			});
 		}
 		for (const one of superseded(this.#links, this.#costs)) {

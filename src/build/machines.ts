@@ -26,7 +26,8 @@ export interface Running extends AsyncDisposable {
 	readonly work: WorkDir;
 	/** Milliseconds from the start of QEMU until the guest was ready. */
 	readonly bootMilliseconds: number;
-	readonly resumed: boolean;
+	/** The live state that it was resumed from; absent: it was booted. */
+	readonly from?: { readonly layer: Digest; readonly fits: Digest };
 	/** A secret was in its memory: no live state is taken of it. */
 	tainted: boolean;
 	/** Its memory lies so that a live state can be taken of it. */
@@ -159,6 +160,7 @@ async function bring(request: StartRequest, host: Host, handle: Task, live?: Liv
 	const { startMachine } = await import("../machine/qemu/start.ts");
 	const work = await request.store.workDir();
 	const begin = performance.now();
+	const layer = request.live?.layer;
 	const unproven = host.report.accelerator === "kvm" && host.report.proven !== true && live?.state === undefined;
 	const watch = watchKvm(host, work.path, request, !unproven);
 	try {
@@ -194,7 +196,7 @@ async function bring(request: StartRequest, host: Host, handle: Task, live?: Liv
 			machine,
 			work,
 			bootMilliseconds,
-			resumed: live?.state !== undefined,
+			...(live?.state && layer ? { from: { layer, fits: live.fits } } : {}),
 			tainted: false,
 			mapped: live !== undefined,
 			accelerator: host.report.accelerator,

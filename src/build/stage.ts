@@ -112,6 +112,7 @@ async function replay(chain: Chain, begin: Start, context: StageContext, held: L
 			if (locked) locked = false;
 			else await advance(step.key);
 			const live = await runStep(chain, step, parent, running, context, commits, keeper);
+			await judge(running, parent, "served", store);
 			parent = step.key;
 			const next = live === undefined ? "nothing" : keeper.whenOutgrown(live, stepsAfter(chain, step));
 			if (live === undefined || next === "nothing") continue;
@@ -127,6 +128,8 @@ async function replay(chain: Chain, begin: Start, context: StageContext, held: L
 	} catch (error) {
 		await settle(commits, keeper).catch(() => undefined);
 		const failed = error instanceof NodebuildError && STEP_ERRORS.has(error.code);
+		const lost = error instanceof NodebuildError && error.code === "MACHINE_LOST";
+		if (failed || lost) await judge(running, parent, failed ? "served" : "lost", store);
 		// A shell that is interrupted ends the build as it would have ended.
 		if (failed && options.shellOnError && running !== undefined)
 			await shellAtFailure(running.machine, current, options).catch(() => undefined);
@@ -134,6 +137,16 @@ async function replay(chain: Chain, begin: Start, context: StageContext, held: L
 		await lock.release();
 		throw failed && current !== undefined ? error.hinted(howToLook(chain, current, context)) : error;
 	}
+}
+
+/** What the first step after a resume, at the layer `at`, says of the state. */
+async function judge(
+	running: Running | undefined,
+	at: Digest,
+	outcome: "served" | "lost",
+	{ live }: Store,
+): Promise<void> {
+	if (running?.from?.layer === at) await live.judge(at, running.from.fits, outcome);
 }
 
 /** All that goes into the store beside the steps is there, or has failed; then the last step's lock goes. */

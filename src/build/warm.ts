@@ -39,7 +39,7 @@ export async function warmBase({ ref, ...rest }: WarmOptions): Promise<void> {
 	await using _up = up;
 	await stored;
 	await store.live.ram.settled();
-	if (up.resumed) return;
+	if (up.from !== undefined) return;
 	throw new NodebuildError({
 		code: "MACHINE_START",
 		message: `expected a live state of ${ref}, got a machine that was booted: why is said above`,

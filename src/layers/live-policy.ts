@@ -19,6 +19,8 @@ export interface TakeQuestion {
 	readonly tainted: boolean;
 	/** Steps of the chain that are still to be run. */
 	readonly ahead: number;
+	/** Several of the Nodefile's stages go on from here. */
+	readonly branch: boolean;
 	readonly costs: LiveCosts;
 	/** What the machine's freeze before this one was; undefined: this is its first. */
 	readonly before?: { readonly bytes: number; readonly milliseconds: number };
@@ -35,20 +37,20 @@ export type TakeAnswer =
 
 /** Bytes that stay free for layers: live states are what a host can do without. */
 const RESERVE = { auto: 2 * 2 ** 30, always: 256 * 2 ** 20 } as const;
-/** The chance that a build will start exactly here: at the end of a chain, where people edit, and elsewhere. */
+/** The chance that a build will start exactly here: at the end of a chain, where people edit, or of a part that chains share, and elsewhere. */
 const CHANCE = { end: 0.5, within: 0.05 } as const;
 /** As many of the last layers count as the end of a chain. */
 const END = 2;
 
 export function decideTake(question: TakeQuestion): TakeAnswer {
-	const { mode, tainted, ahead, costs, before, free, quota } = question;
+	const { mode, tainted, ahead, branch, costs, before, free, quota } = question;
 	if (mode === "never") return { take: false, why: "never" };
 	if (tainted) return { take: false, why: "secret" };
 	const room = free - RESERVE[mode];
 	const bytes = before?.bytes ?? 0;
 	if (room <= bytes) return { take: false, why: "space" };
 	if (quota <= bytes) return { take: false, why: "quota" };
-	const saved = Math.max(0, costs.boot - costs.resume) * (ahead < END ? CHANCE.end : CHANCE.within);
+	const saved = Math.max(0, costs.boot - costs.resume) * (ahead < END || branch ? CHANCE.end : CHANCE.within);
 	if (mode === "auto" && (before?.milliseconds ?? 0) > saved) return { take: false, why: "cost" };
 	return { take: true, limit: Math.min(room, quota) };
 }
@@ -62,6 +64,8 @@ export interface ChainLink {
 	readonly beforeCopy: boolean;
 	/** This build went on from here: the step after it is being edited, and will be again. */
 	readonly edited: boolean;
+	/** Several of the Nodefile's stages go on from here. */
+	readonly branch: boolean;
 }
 
 /** So many of the last layers keep their states: the last line edited, one added, one taken away. */
@@ -81,7 +85,7 @@ export function superseded(chain: readonly ChainLink[], costs: LiveCosts): reado
 		.filter((link, index) => {
 			since += index === 0 ? 0 : link.run;
 			const ends = index >= chain.length - KEPT_AT_END;
-			const wanted = index === 0 || ends || link.edited || copies.includes(link);
+			const wanted = index === 0 || ends || link.edited || link.branch || copies.includes(link);
 			if (!wanted && since < costs.boot) return true;
 			since = 0;
 			return false;

@@ -21,6 +21,11 @@ export interface LiveStore {
 	find(layer: Digest, fits: Digest): Promise<string | undefined>;
 	/** Put a state into its layer's folder in one step; one that is there is replaced. False: the layer is gone. */
 	commit(layer: Digest, fits: Digest, folder: string): Promise<boolean>;
+	/**
+	 * How the first step of a machine that was resumed there ended. One that loses the machine may do that to any; where it
+	 * happens twice in a row the state goes, so that the machine boots.
+	 */
+	judge(layer: Digest, fits: Digest, outcome: "served" | "lost"): Promise<void>;
 	/** What the system does not let us remove stays. */
 	drop(layer: Digest, fits: Digest): Promise<void>;
 	list(): Promise<readonly KeptState[]>;
@@ -34,6 +39,8 @@ export interface LiveStore {
 const LIVE = "live";
 /** In a state's folder: instance of the layer that it was taken at, which is another one when that was built again. */
 const OF = "instance";
+/** In a state's folder: the machine that was last resumed there was lost in its first step. */
+const LOST = "lost";
 
 export function createLiveStore(paths: StorePaths): LiveStore {
 	const ram = createRamStore(paths);
@@ -54,6 +61,15 @@ export function createLiveStore(paths: StorePaths): LiveStore {
 	};
 
 	const drop = (layer: Digest, fits: Digest): Promise<void> => remove(folderOf(layer, fits)).catch(() => undefined);
+
+	const judge = async (layer: Digest, fits: Digest, outcome: "served" | "lost"): Promise<void> => {
+		const mark = join(folderOf(layer, fits), LOST);
+		const marked = existsSync(mark);
+		if (outcome === "served" && marked) await rm(mark, { force: true }).catch(() => undefined);
+		if (outcome === "lost" && marked) await drop(layer, fits);
+		// Dropped meanwhile, or no room.
+		if (outcome === "lost" && !marked) await writeFile(mark, "", { mode: 0o600 }).catch(() => undefined);
+	};
 
 	const commit = async (layer: Digest, fits: Digest, folder: string): Promise<boolean> => {
 		await drop(layer, fits);
@@ -97,7 +113,7 @@ export function createLiveStore(paths: StorePaths): LiveStore {
 		}
 	};
 
-	return { ram, find, commit, drop, list, trim, packCold };
+	return { ram, find, judge, commit, drop, list, trim, packCold };
 }
 
 /** A layer's states; graves that a killed process left beside them are removed on the way. */

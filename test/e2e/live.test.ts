@@ -5,7 +5,7 @@ import { open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/pr
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
-import { BASE_PREFIX } from "./support/base.ts";
+import { BASE, BASE_PREFIX } from "./support/base.ts";
 import { type Build, build, outputOf, tryBuild } from "./support/build.ts";
 import { nodebuild } from "./support/command.ts";
 import { home } from "./support/home.ts";
@@ -54,6 +54,16 @@ describe("a machine is resumed", () => {
 		const [kept, disk, alive, clock] = outputOf(retry, LOOK).split("\n");
 		expect([kept, disk, alive]).toEqual(["kept", "disk", "alive"]);
 		expect(Number(clock)).toBeGreaterThanOrEqual(before);
+	});
+
+	it("where the stages of a Nodefile part", async () => {
+		const steps = (name: string): string[] => [1, 2, 3, 4].map((number) => `RUN echo ${name} > /${name}.${number}`);
+		const parts = await makeProject("");
+		const common = `FROM ${BASE} AS common\nENV E2E_RUN=${RUN_ID}\nRUN echo parts\n`;
+		const first = ["FROM common AS first", ...steps("first")];
+		const second = ["FROM common", "COPY --from=first /first.4 /", ...steps("second")];
+		await parts.write("Nodefile", `${[common, ...first, ...second].join("\n")}\n`);
+		expect(new Set(starts(await build(["-f", parts.nodefile])))).toEqual(new Set(["resume"]));
 	});
 
 	/** The kernel has just taken new keys for its random numbers; by itself it does so once a minute. */

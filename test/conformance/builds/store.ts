@@ -1,6 +1,6 @@
 /** Stores for the cases: each begins with the base that has booted once, and nothing of another case stays in it. */
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
@@ -101,16 +101,20 @@ export interface CaseStore {
 	remove(): Promise<void>;
 }
 
-/** A store of its own with the files of the prepared one, which are never written again: links, not copies. */
+/**
+ * A store of its own with the files of the prepared one, which are never written again: links, not copies. To a RAM file
+ * a symbolic one: another hard link changes its status, and then each case reads all of it again.
+ */
 export async function caseStore({ home, baseMap }: Ground): Promise<CaseStore> {
 	const own = await mkdtemp(`${home}-case-`);
 	const remove = (): Promise<void> => rm(own, { recursive: true, force: true });
 	const reset = async (): Promise<void> => {
 		await remove();
-		await run("cp", ["-a", "--link", home, own]);
-		for (const folder of ["locks", "tmp"]) {
-			await rm(join(own, folder), { recursive: true });
-			await mkdir(join(own, folder), { mode: 0o700 });
+		await mkdir(own, { mode: 0o700 });
+		for (const name of await readdir(home)) {
+			if (name === "ram") await run("cp", ["-a", "--symbolic-link", join(home, name), own]);
+			else if (name === "locks" || name === "tmp") await mkdir(join(own, name), { mode: 0o700 });
+			else await run("cp", ["-a", "--link", join(home, name), own]);
 		}
 	};
 	await reset();

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Chain, ancestorsOf, chainOf, nameOf, stageOf, stagesOf } from "../../../src/build/chain.ts";
+import { type Chain, ancestorsOf, branchesOf, chainOf, nameOf, stageOf, stagesOf } from "../../../src/build/chain.ts";
 import { planText } from "../plan/support.ts";
 
 async function chain(text: string): Promise<Chain> {
@@ -38,4 +38,16 @@ test("a step knows the stages that it copies from and mounts, a stage those that
 	expect(steps.map(stagesOf)).toEqual([[0], [1], []]);
 	expect(ancestorsOf(plan, plan.target)).toEqual([2, 0]);
 	expect(plan.stages.map(nameOf)).toEqual(['stage "a"', 'stage "b"', 'stage "c"', "stage 3"]);
+});
+
+test("stages part at the end of one that another is FROM, and after the last step that two have in common", async () => {
+	const { plan } = await planText(
+		"FROM debian:12 AS common\nRUN a\nRUN b\nFROM common AS one\nRUN c\nFROM debian:12 AS two\nRUN a\nRUN d\n" +
+			"FROM debian:12\nRUN e\nCOPY --from=one /x /y\nCOPY --from=two /x /y",
+	);
+	const titleOf = new Map(plan.stages.flatMap(({ steps }) => steps.map(({ key, title }) => [key, title] as const)));
+	const titles = [...branchesOf(plan)].map((key) => titleOf.get(key) ?? "the booted base");
+	expect(titles.sort()).toEqual(["RUN a", "RUN b", "the booted base"]);
+	const alone = await planText("FROM debian:12 AS common\nRUN a\nRUN b\nFROM debian:12\nRUN a\nRUN b\nRUN c");
+	expect([...branchesOf(alone.plan)]).toEqual([]);
 });

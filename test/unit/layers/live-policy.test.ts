@@ -18,6 +18,7 @@ const question = (more: Partial<TakeQuestion>): TakeQuestion => ({
 	mode: "auto",
 	tainted: false,
 	ahead: 0,
+	branch: false,
 	costs: { boot: 18_000, resume: 1000 },
 	before: { bytes: 30 * MIB, milliseconds: 80 },
 	free: 100 * GIB,
@@ -46,6 +47,11 @@ describe("a live state", () => {
 			{ mode: "always", ahead: 5, before: { bytes: 400 * MIB, milliseconds: 60_000 } },
 			{ take: true },
 		],
+		[
+			"is worth more where several stages go on from it",
+			{ ahead: 5, branch: true, before: { bytes: 400 * MIB, milliseconds: 1000 } },
+			{ take: true },
+		],
 		["saves nothing where a boot is as quick", { costs: { boot: 900, resume: 1000 } }, { take: false, why: "cost" }],
 	])("%s", (_, more, answer) => {
 		expect(decideTake(question(more))).toMatchObject(answer);
@@ -55,7 +61,8 @@ describe("a live state", () => {
 describe("of a chain", () => {
 	const costs = { boot: 18_000, resume: 1000 };
 	const links = (...steps: readonly Partial<ChainLink>[]): ChainLink[] =>
-		steps.map((step, index) => ({ key: sha256(String(index)), run: 200, beforeCopy: false, edited: false, ...step }));
+		steps.map((step, index) => ({ key: sha256(String(index)), run: 200, ...NONE, ...step }));
+	const NONE = { beforeCopy: false, edited: false, branch: false };
 	const kept = (chain: readonly ChainLink[]): number[] => {
 		const gone = new Set(superseded(chain, costs));
 		return chain.flatMap(({ key }, index) => (gone.has(key) ? [] : [index]));
@@ -73,6 +80,10 @@ describe("of a chain", () => {
 
 	test("and where this build began, whose next step is being edited", () => {
 		expect(kept(links({}, {}, { edited: true }, {}, {}, {}, {}))).toEqual([0, 2, 4, 5, 6]);
+	});
+
+	test("and where several stages go on", () => {
+		expect(kept(links({}, {}, { branch: true }, {}, {}, {}, {}))).toEqual([0, 2, 4, 5, 6]);
 	});
 
 	test("and one wherever the steps below it took longer than a boot", () => {

@@ -131,6 +131,20 @@ describe("a live state", () => {
 		expect(await store.live.find(layer, FITS)).toBeUndefined();
 	});
 
+	test("goes when two machines in a row were lost in their first step, not when one of them served", async () => {
+		const { store, layer } = await open();
+		await store.live.commit(layer, FITS, await makeState(store));
+		await store.live.judge(layer, FITS, "lost");
+		await store.live.judge(layer, FITS, "served");
+		await store.live.judge(layer, FITS, "lost");
+		expect(await store.live.find(layer, FITS)).toBeDefined();
+		await store.live.judge(layer, FITS, "lost");
+		expect(await store.live.find(layer, FITS)).toBeUndefined();
+		// Nothing to say of one that is gone.
+		for (const outcome of ["lost", "served"] as const) await store.live.judge(layer, FITS, outcome);
+		expect(await store.live.find(layer, FITS)).toBeUndefined();
+	});
+
 	test("of a layer that is gone is no error", async () => {
 		const { store } = await open();
 		expect(await store.live.commit(sha256("gone"), FITS, await makeState(store))).toBe(false);
