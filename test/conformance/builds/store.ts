@@ -55,7 +55,8 @@ async function beside(home: string, own: string): Promise<void> {
 /** Whether builds on the base resume a machine from now on, in copies of the store too. */
 async function resumes(store: Pick<Ground, "home" | "baseMap">, work: string, signal: AbortSignal): Promise<boolean> {
 	try {
-		await warmBase({ ...optionsFor(store, { nodefile: "", context: work, signal }), ref: BASE });
+		// With the cache: other tests use this store too.
+		await warmBase({ ...optionsFor(store, { nodefile: "", context: work, signal, noCache: false }), ref: BASE });
 		return true;
 	} catch (error) {
 		if (error instanceof NodebuildError && error.code === "MACHINE_START") return false;
