@@ -94,7 +94,7 @@ const NO_CHECKS = 63;
 
 /** What is wrong with a disk file's own metadata; undefined: nothing. Works while machines stand on it. */
 export async function faultOf(path: string, format = "qcow2"): Promise<string | undefined> {
-	const name = format === "qcow2" ? await nameWithBacking(path) : path;
+	const name = format === "qcow2" ? nameWithBacking(path) : path;
 	const { status, stdout, stderr } = await run("qemu-img", ["check", "-U", "-f", format, name], {
 		package: "qemu-utils",
 	});
@@ -133,7 +133,7 @@ export async function convert(src: string, dst: string, options: ConvertOptions)
 		"-O",
 		dstFormat,
 		...(values.length === 0 ? [] : ["-o", values.join(",")]),
-		srcFormat === "raw" ? src : await nameWithBacking(src),
+		srcFormat === "raw" ? src : nameWithBacking(src),
 		dst,
 	];
 	const onOutput = (text: string): void => {
@@ -150,7 +150,7 @@ export async function convert(src: string, dst: string, options: ConvertOptions)
 /** Bytes that a flat, uncompressed copy of the disk takes at most. */
 export async function measure(path: string): Promise<number> {
 	const { stdout } = await qemuImg(
-		["measure", "--output=json", "-U", "-f", "qcow2", "-O", "qcow2", await nameWithBacking(path)],
+		["measure", "--output=json", "-U", "-f", "qcow2", "-O", "qcow2", nameWithBacking(path)],
 		path,
 	);
 	const value: unknown = JSON.parse(stdout);
@@ -166,7 +166,7 @@ export interface CheckResult {
 
 /** Consistency of a qcow2's own metadata; leaked clusters are no problem. */
 export async function check(path: string): Promise<CheckResult> {
-	const result = await run("qemu-img", ["check", "-q", "-U", "-f", "qcow2", await nameWithBacking(path)], {
+	const result = await run("qemu-img", ["check", "-q", "-U", "-f", "qcow2", nameWithBacking(path)], {
 		package: "qemu-utils",
 	});
 	// qemu-img(1): 0 no error, 3 leaked clusters but no corruption.

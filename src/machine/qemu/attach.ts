@@ -31,7 +31,7 @@ export class DiskSlots {
 		this.#last = (this.#last + 1) % TARGETS;
 		// A name of its own for ever, so that it can be found in the guest, after a resume too.
 		const name = `${ATTACHED_MODEL}${randomBytes(3).toString("hex")}`;
-		const backing = disk.format === "qcow2" ? await deepBacking(disk.file).catch(() => undefined) : undefined;
+		const backing = disk.format === "qcow2" ? deepBacking(disk.file) : undefined;
 		await this.#qmp.execute("blockdev-add", {
 			...nodeOptions(name, disk),
 			...(backing === undefined ? {} : { backing }),

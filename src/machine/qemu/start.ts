@@ -84,7 +84,7 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
 		}),
 		makeDisk(disk, options),
 	]);
-	const backing = await deepBacking(disk).catch(() => undefined);
+	const backing = deepBacking(disk);
 	const files: QemuFiles = {
 		disk,
 		...(backing === undefined ? {} : { backing }),

@@ -146,22 +146,33 @@ export function savePages(pid: number, ramFile: string, deltaFile: string, optio
 	const memory = openSync(`/proc/${pid}/mem`, "r");
 	const delta = openSync(deltaFile, "wx", 0o600);
 	const before = against === undefined ? undefined : openSync(against, "r");
+	// Most runs are a page or two: the file gets them many at a time.
+	const buffer = Buffer.allocUnsafe(2 * PIECE);
+	let filled = 0;
+	let size = 0;
+	const flush = (): void => {
+		writeFully(delta, buffer, filled, size);
+		size += filled;
+		filled = 0;
+	};
 	try {
 		const saved: Run[] = [];
-		let size = 0;
 		for (const { mapping, runs } of parts) {
 			for (const piece of pieces(runs)) {
-				const buffer = Buffer.allocUnsafe(piece.count * PAGE);
-				readFully(memory, buffer, buffer.length, mapping.address + piece.page * PAGE - mapping.offset);
-				for (const { page, count } of before === undefined ? [piece] : changed(buffer, piece, before)) {
-					if (size + count * PAGE > limit) throw new OverlayTooLarge(size + count * PAGE, limit);
+				const bytes = buffer.subarray(filled, filled + piece.count * PAGE);
+				readFully(memory, bytes, bytes.length, mapping.address + piece.page * PAGE - mapping.offset);
+				for (const { page, count } of before === undefined ? [piece] : changed(bytes, piece, before)) {
 					const from = (page - piece.page) * PAGE;
-					writeFully(delta, buffer.subarray(from, from + count * PAGE), count * PAGE, size);
-					size += count * PAGE;
+					// Over what was left out before it.
+					if (before !== undefined) bytes.copy(buffer, filled, from, from + count * PAGE);
+					filled += count * PAGE;
+					if (size + filled > limit) throw new OverlayTooLarge(size + filled, limit);
 					join(saved, { page, count });
 				}
+				if (filled >= PIECE) flush();
 			}
 		}
+		flush();
 		return { runs: saved, size, own };
 	} finally {
 		closeSync(memory);
@@ -238,15 +249,24 @@ function copyRuns(
 ): void {
 	const buffer = Buffer.allocUnsafe(PIECE);
 	const delta = openSync(deltaFile, "r");
+	let left = runs.reduce((sum, { count }) => sum + count * PAGE, 0);
 	let read = 0;
+	let filled = 0;
+	let used = 0;
 	try {
 		for (const { page, count } of runs) {
 			for (let done = 0; done < count * PAGE; ) {
-				const length = Math.min(PIECE, count * PAGE - done);
-				readFully(delta, buffer, length, read);
-				write(buffer, length, page * PAGE + done);
+				if (used === filled) {
+					filled = Math.min(PIECE, left);
+					readFully(delta, buffer, filled, read);
+					read += filled;
+					left -= filled;
+					used = 0;
+				}
+				const length = Math.min(filled - used, count * PAGE - done);
+				write(buffer.subarray(used), length, page * PAGE + done);
 				done += length;
-				read += length;
+				used += length;
 			}
 		}
 	} finally {
