@@ -128,8 +128,8 @@ async function replay(chain: Chain, begin: Start, context: StageContext, held: L
 	} catch (error) {
 		await settle(commits, keeper).catch(() => undefined);
 		const failed = error instanceof NodebuildError && STEP_ERRORS.has(error.code);
-		const lost = error instanceof NodebuildError && error.code === "MACHINE_LOST";
-		if (failed || lost) await judge(running, parent, failed ? "served" : "lost", store);
+		const crashed = running?.machine.unsound === true;
+		if (failed || crashed) await judge(running, parent, failed ? "served" : "crashed", store);
 		// A shell that is interrupted ends the build as it would have ended.
 		if (failed && options.shellOnError && running !== undefined)
 			await shellAtFailure(running.machine, current, options).catch(() => undefined);
@@ -143,7 +143,7 @@ async function replay(chain: Chain, begin: Start, context: StageContext, held: L
 async function judge(
 	running: Running | undefined,
 	at: Digest,
-	outcome: "served" | "lost",
+	outcome: "served" | "crashed",
 	{ live }: Store,
 ): Promise<void> {
 	if (running?.from?.layer === at) await live.judge(at, running.from.fits, outcome);

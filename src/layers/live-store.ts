@@ -22,10 +22,10 @@ export interface LiveStore {
 	/** Put a state into its layer's folder in one step; one that is there is replaced. False: the layer is gone. */
 	commit(layer: Digest, fits: Digest, folder: string): Promise<boolean>;
 	/**
-	 * How the first step of a machine that was resumed there ended. One that loses the machine may do that to any; where it
-	 * happens twice in a row the state goes, so that the machine boots.
+	 * How the first step of a machine that was resumed there ended. One that crashes the machine may do that to any; where
+	 * it happens twice in a row the state goes, so that the machine boots.
 	 */
-	judge(layer: Digest, fits: Digest, outcome: "served" | "lost"): Promise<void>;
+	judge(layer: Digest, fits: Digest, outcome: "served" | "crashed"): Promise<void>;
 	/** What the system does not let us remove stays. */
 	drop(layer: Digest, fits: Digest): Promise<void>;
 	list(): Promise<readonly KeptState[]>;
@@ -39,8 +39,8 @@ export interface LiveStore {
 const LIVE = "live";
 /** In a state's folder: instance of the layer that it was taken at, which is another one when that was built again. */
 const OF = "instance";
-/** In a state's folder: the machine that was last resumed there was lost in its first step. */
-const LOST = "lost";
+/** In a state's folder: the machine that was last resumed there crashed in its first step. */
+const CRASHED = "crashed";
 
 export function createLiveStore(paths: StorePaths): LiveStore {
 	const ram = createRamStore(paths);
@@ -62,13 +62,13 @@ export function createLiveStore(paths: StorePaths): LiveStore {
 
 	const drop = (layer: Digest, fits: Digest): Promise<void> => remove(folderOf(layer, fits)).catch(() => undefined);
 
-	const judge = async (layer: Digest, fits: Digest, outcome: "served" | "lost"): Promise<void> => {
-		const mark = join(folderOf(layer, fits), LOST);
+	const judge = async (layer: Digest, fits: Digest, outcome: "served" | "crashed"): Promise<void> => {
+		const mark = join(folderOf(layer, fits), CRASHED);
 		const marked = existsSync(mark);
 		if (outcome === "served" && marked) await rm(mark, { force: true }).catch(() => undefined);
-		if (outcome === "lost" && marked) await drop(layer, fits);
+		if (outcome === "crashed" && marked) await drop(layer, fits);
 		// Dropped meanwhile, or no room.
-		if (outcome === "lost" && !marked) await writeFile(mark, "", { mode: 0o600 }).catch(() => undefined);
+		if (outcome === "crashed" && !marked) await writeFile(mark, "", { mode: 0o600 }).catch(() => undefined);
 	};
 
 	const commit = async (layer: Digest, fits: Digest, folder: string): Promise<boolean> => {

@@ -108,6 +108,8 @@ export interface Machine {
 	settle(signal?: AbortSignal): Promise<void>;
 	/** Why the machine stopped by itself (the host's disk is full, a step powered it off), when it did. */
 	readonly failure: NodebuildError | undefined;
+	/** Its kernel or QEMU crashed: what it was resumed from may be why. */
+	readonly unsound: boolean;
 	/** Whether `freeze` can take the live state too. */
 	readonly canFreezeLive: boolean;
 	/** Before its first live state is taken: what makes a machine that goes on from there answer at once. */

@@ -51,6 +51,7 @@ export class QemuMachine implements Machine {
 	failure: NodebuildError | undefined;
 	/** QEMU ended by a signal that a defect of its own raises. */
 	crashed = false;
+	#panicked = false;
 	readonly #slots: DiskSlots;
 	#guest: SshGuest | undefined;
 	#overlay = 0;
@@ -63,6 +64,7 @@ export class QemuMachine implements Machine {
 		const panic = watchForPanic({
 			console: options.files.console,
 			onPanic: (line) => {
+				this.#panicked = true;
 				this.failure ??= kernelPanic(line);
 				options.process.kill("SIGKILL");
 			},
@@ -90,6 +92,10 @@ export class QemuMachine implements Machine {
 		if ((answer as { status?: string } | undefined)?.status !== "internal-error") return;
 		this.failure ??= kvmFailed();
 		this.#options.process.kill("SIGKILL");
+	}
+
+	get unsound(): boolean {
+		return this.#panicked || this.crashed;
 	}
 
 	get guest(): SshGuest {

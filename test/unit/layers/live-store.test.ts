@@ -131,17 +131,17 @@ describe("a live state", () => {
 		expect(await store.live.find(layer, FITS)).toBeUndefined();
 	});
 
-	test("goes when two machines in a row were lost in their first step, not when one of them served", async () => {
+	test("goes when two machines in a row crashed in their first step, not when one of them served", async () => {
 		const { store, layer } = await open();
 		await store.live.commit(layer, FITS, await makeState(store));
-		await store.live.judge(layer, FITS, "lost");
+		await store.live.judge(layer, FITS, "crashed");
 		await store.live.judge(layer, FITS, "served");
-		await store.live.judge(layer, FITS, "lost");
+		await store.live.judge(layer, FITS, "crashed");
 		expect(await store.live.find(layer, FITS)).toBeDefined();
-		await store.live.judge(layer, FITS, "lost");
+		await store.live.judge(layer, FITS, "crashed");
 		expect(await store.live.find(layer, FITS)).toBeUndefined();
 		// Nothing to say of one that is gone.
-		for (const outcome of ["lost", "served"] as const) await store.live.judge(layer, FITS, outcome);
+		for (const outcome of ["crashed", "served"] as const) await store.live.judge(layer, FITS, outcome);
 		expect(await store.live.find(layer, FITS)).toBeUndefined();
 	});
 
