@@ -14,7 +14,14 @@ import { DiskSlots } from "./attach.ts";
 import { blockError, kernelPanic, kvmFailed, poweredOff, qemuEnded } from "./failures.ts";
 import { mayReadMemory } from "./live/memory.ts";
 import type { LiveRecord } from "./live/state.ts";
-import { type LiveIdentity, type LiveProcess, liveFailure, loadLive, saveLive } from "./live/transfer.ts";
+import {
+	type LiveIdentity,
+	type LiveProcess,
+	liveFailure,
+	loadDevices,
+	loadMemory,
+	saveLive,
+} from "./live/transfer.ts";
 import { AGENT_PORT, MANAGEMENT_ADDRESS } from "./names.ts";
 import { withNbdDevice } from "./nbd.ts";
 import { watchForPanic } from "./panic.ts";
@@ -211,9 +218,14 @@ export class QemuMachine implements Machine {
 		return saveLive(this.#live, request, { ...identity, ram, bootId, ...agent }, disk);
 	}
 
-	/** Load a live state into this machine, which was started to wait for one, and let it run. */
+	/** Load the memory of a live state into this machine, which is being started to wait for one: see transfer.ts. */
+	async loadMemory(folder: string, record: LiveRecord, up: Promise<unknown>): Promise<void> {
+		await loadMemory(this.#live, folder, record, up);
+	}
+
+	/** Have this machine, whose memory is loaded, go on from a live state. */
 	async resume(folder: string, record: LiveRecord, signal?: AbortSignal): Promise<void> {
-		await loadLive(this.#live, folder, record, signal);
+		await loadDevices(this.#live, folder, record, signal);
 	}
 
 	get #live(): LiveProcess {

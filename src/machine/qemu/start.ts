@@ -66,7 +66,7 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
 	const { folder, spec } = options;
 	const state = options.live?.state;
 	const { client, host } = state?.record ?? (await newKeys());
-	// A torn state is found while QEMU comes up; nothing of it is loaded before.
+	// Nothing of a torn state is loaded; what is whole, while QEMU comes up.
 	const whole = state === undefined ? Promise.resolve() : requireWhole(state.folder, state.record);
 	whole.catch(() => undefined);
 	const disk = join(folder, "disk-0.qcow2");
@@ -117,8 +117,11 @@ export async function startMachine(options: StartOptions): Promise<Machine> {
 		...(identity === undefined ? {} : { identity }),
 	});
 	try {
-		await qmp.negotiate();
-		await whole;
+		const up = qmp.negotiate();
+		const loaded = state && whole.then(() => machine.loadMemory(state.folder, state.record, up));
+		loaded?.catch(() => undefined);
+		await up;
+		await loaded;
 		if (state !== undefined) await machine.resume(state.folder, state.record, options.signal);
 		await machine.readPorts();
 		options.onNote?.(state === undefined ? "waiting for SSH" : "waiting for the guest");

@@ -5,7 +5,7 @@
  * of the QEMU process from then on, which /proc/PID/pagemap tells (Documentation/admin-guide/mm/pagemap.rst);
  * all others are still the file's. So a memory overlay holds exactly what differs from the base file.
  */
-import { closeSync, openSync, readFileSync, readlinkSync, readSync, writeSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readlinkSync, readSync, statSync, writeSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { NodebuildError } from "../../../errors.ts";
 
@@ -39,6 +39,15 @@ function mappingsOf(pid: number, ramFile: string): Mapping[] {
 	}
 	if (mappings.length > 0) return mappings;
 	throw new NodebuildError({ code: "MACHINE_LOST", message: `QEMU has not mapped its memory file ${ramFile}` });
+}
+
+/** Whether QEMU, which is just starting, has come so far. */
+export function isMapped(pid: number, ramFile: string): boolean {
+	try {
+		return mappingsOf(pid, ramFile).reduce((sum, { length }) => sum + length, 0) >= statSync(ramFile).size;
+	} catch {
+		return false;
+	}
 }
 
 /** What the kernel calls a file: by whatever path we know it, and also when it has no name any more. */

@@ -9,7 +9,7 @@ import { interrupted } from "../../../guest/connection.ts";
 import type { FrozenLive, LiveFailure, LiveRequest } from "../../types.ts";
 import type { Qmp } from "../qmp.ts";
 import { readRom, writeRom } from "./firmware.ts";
-import { loadPages, OverlayTooLarge, savePages } from "./memory.ts";
+import { isMapped, loadPages, OverlayTooLarge, savePages } from "./memory.ts";
 import { DELTA, DEVICES, DISK, type LiveRecord, runsOf, sha256File, writeRecord } from "./state.ts";
 
 export interface LiveProcess {
@@ -68,7 +68,7 @@ export function liveFailure(error: unknown): LiveFailure {
 	return { ok: false, reason: messageOf(error), ...size };
 }
 
-/** Milliseconds between two looks whether QEMU has read a device state, which takes it some dozens; and for all of it. */
+/** Milliseconds between two looks at how far QEMU has come; and for it to read a device state, which takes it some dozens. */
 const POLL = 5;
 const PATIENCE = 30_000;
 
@@ -80,16 +80,36 @@ async function takeDevices(qmp: Qmp, file: string): Promise<void> {
 }
 
 /**
- * Load a live state into a QEMU that was started to wait for one, and let it run.
+ * Load a live state's memory into a QEMU that is being started to wait for it, as soon as it has mapped its RAM: it writes
+ * nothing there before it takes a device state.
+ * @param up settles when QEMU is up, or will never be.
+ * @throws NodebuildError MACHINE_LOST when it has not mapped it by then.
+ */
+export async function loadMemory(
+	{ pid, ramFile }: LiveProcess,
+	folder: string,
+	record: LiveRecord,
+	up: Promise<unknown>,
+): Promise<void> {
+	let waiting = true;
+	const end = (): void => {
+		waiting = false;
+	};
+	up.then(end, end);
+	while (waiting && !isMapped(pid, ramFile)) await sleep(POLL);
+	loadPages(pid, ramFile, join(folder, DELTA), runsOf(record));
+}
+
+/**
+ * Have a QEMU whose memory is loaded take the devices of a live state, and let it run.
  * @throws NodebuildError MACHINE_LOST when QEMU does not take it, INTERRUPTED.
  */
-export async function loadLive(
-	{ qmp, pid, ramFile }: LiveProcess,
+export async function loadDevices(
+	{ qmp, pid }: LiveProcess,
 	folder: string,
 	record: LiveRecord,
 	signal?: AbortSignal,
 ): Promise<void> {
-	loadPages(pid, ramFile, join(folder, DELTA), runsOf(record));
 	await takeDevices(qmp, join(folder, DEVICES));
 	for (const begin = performance.now(); ; ) {
 		if (signal?.aborted === true) throw interrupted();
