@@ -39,6 +39,8 @@ export interface LiveStore {
 const LIVE = "live";
 /** In a state's folder: instance of the layer that it was taken at, which is another one when that was built again. */
 const OF = "instance";
+/** In a state's folder: name of its RAM file, which the record has among a hundred thousand numbers of pages. */
+const ON = "ram";
 /** In a state's folder: the machine that was last resumed there crashed in its first step. */
 const CRASHED = "crashed";
 
@@ -78,6 +80,7 @@ export function createLiveStore(paths: StorePaths): LiveStore {
 		if (entry === undefined) return false;
 		try {
 			await writeFile(join(folder, OF), entry.record.instance, { mode: 0o600 });
+			await writeFile(join(folder, ON), recordedRam(folder), { mode: 0o600 });
 			await mkdir(dirname(target), { mode: 0o700 }).catch((error: unknown) => {
 				if (!isErrno(error, "EEXIST")) throw error;
 			});
@@ -126,16 +129,22 @@ async function look(folder: string, name: string): Promise<readonly KeptState[]>
 		if (fits === undefined) await rm(path, { recursive: true, force: true });
 		if (fits === undefined || layer === undefined) return [];
 		try {
-			const { record } = JSON.parse(readFileSync(join(path, "live.json"), "utf8")) as { record?: { ram?: unknown } };
+			const on = readText(join(path, ON)) ?? recordedRam(path);
 			const { parent } = JSON.parse(readFileSync(join(folder, "layer.json"), "utf8")) as { parent?: Digest };
 			const { mtimeMs: lastUse } = statSync(path);
 			const size = diskUsage(path);
-			return [{ layer, fits, ram: String(record?.ram), size, lastUse, ...(parent === undefined ? {} : { parent }) }];
+			return [{ layer, fits, ram: on, size, lastUse, ...(parent === undefined ? {} : { parent }) }];
 		} catch {
 			return []; // one that is just coming or going
 		}
 	});
 	return (await Promise.all(found)).flat();
+}
+
+/** @throws when the state has no record that can be read. */
+function recordedRam(folder: string): string {
+	const { record } = JSON.parse(readFileSync(join(folder, "live.json"), "utf8")) as { record?: { ram?: unknown } };
+	return String(record?.ram);
 }
 
 /** Renamed first, so that nobody finds half a state. */

@@ -164,6 +164,19 @@ describe("a live state", () => {
 		await expect(stat(grave)).rejects.toThrow("ENOENT");
 	});
 
+	test("is listed without its record being read, and where only that says what it stands on", async () => {
+		const { store, layer } = await open();
+		await store.live.commit(layer, FITS, await makeState(store, "base"));
+		const folder = join(store.home, "layers", hexOf(layer), "live", hexOf(FITS));
+		const record = await readFile(join(folder, "live.json"));
+		await writeFile(join(folder, "live.json"), "torn");
+		expect(await store.live.list()).toMatchObject([{ layer, ram: "base" }]);
+		await rm(join(folder, "ram"));
+		expect(await store.live.list()).toEqual([]);
+		await writeFile(join(folder, "live.json"), record);
+		expect(await store.live.list()).toMatchObject([{ layer, ram: "base" }]);
+	});
+
 	test("that was used last goes last", async () => {
 		const { store, base, layer } = await open();
 		const child = await addLayer(store, base, "child", layer);
