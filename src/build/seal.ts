@@ -4,7 +4,7 @@ import { NodebuildError } from "../errors.ts";
 import { type Contents, readContents } from "../image/contents.ts";
 import { clearFreeBlocks } from "../image/free-blocks.ts";
 import { STILL } from "../image/residue.ts";
-import { sealScript } from "../image/seal.ts";
+import { sealRequest, sealScript } from "../image/seal.ts";
 import type { Image } from "../layers/types.ts";
 import { BUILD_FILES } from "../machine/build-files.ts";
 import type { Machine } from "../machine/types.ts";
@@ -70,19 +70,21 @@ export async function sealImage(
  * are cleared.
  */
 async function sealDisk(machine: Machine, config: ImageConfig, signal: AbortSignal): Promise<Contents> {
-	let printed = "";
+	let heard = "";
 	let clearing: Promise<number> | undefined;
 	const onStdout = (data: Uint8Array): void => {
-		printed += Buffer.from(data).toString("latin1");
-		if (clearing !== undefined || !`\n${printed}`.includes(`\n${STILL}\n`)) return;
+		heard += Buffer.from(data).toString("latin1");
+		if (clearing !== undefined || !`\n${heard}`.includes(`\n${STILL}\n`)) return;
 		const begun = machine.useDisk(clearFreeBlocks);
 		// What the script finds is said first.
 		begun.catch(() => undefined);
 		clearing = begun;
 	};
 	try {
-		const script = sealScript({ config, buildFiles: BUILD_FILES });
-		const { contents, others } = readContents(await machine.guest.script(script, { signal, onStdout }));
+		const options = { config, buildFiles: BUILD_FILES };
+		const builtin = { name: "seal", request: sealRequest(options) } as const;
+		const printed = await machine.guest.script(sealScript(options), { signal, onStdout, builtin });
+		const { contents, others } = readContents(printed);
 		requireClean(others.filter((line) => line !== STILL));
 		await (clearing ?? machine.useDisk(clearFreeBlocks));
 		return contents;

@@ -36,7 +36,7 @@ export async function settle(guest: RebootingGuest, signal?: AbortSignal): Promi
 		const result = await guest.capture({
 			argv: ["/bin/sh", "-s"],
 			stdin: SETTLE,
-			builtin: "settle",
+			builtin: { name: "settle" },
 			...(signal === undefined ? {} : { signal }),
 		});
 		const [boot = "", state = ""] = result.stdout.split("\n");

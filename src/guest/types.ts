@@ -8,8 +8,15 @@ import type { Env } from "../plan/types.ts";
  */
 export type Place = "machine" | "access" | { readonly mounts: string };
 
-/** "settle": what reboot.ts has a shell do before a freeze. */
-export type Builtin = "settle";
+/**
+ * What the program that waits in a frozen machine can do by itself instead of a shell: settle it before a freeze
+ * (reboot.ts), seal it (image/seal.ts).
+ */
+export interface Builtin {
+	readonly name: "settle" | "seal";
+	/** What it is told. */
+	readonly request?: string;
+}
 
 /** Where a guest's build access answers on this host. */
 export interface SshAddress {
@@ -39,7 +46,7 @@ export interface ExecOptions {
 	readonly network?: "default" | "none" | "host";
 	/** Default "machine". */
 	readonly place?: Place;
-	/** The program that waits in a frozen machine knows how to do this itself: see agent/settle-program.ts. */
+	/** The program that waits in a frozen machine may know how to do this itself. */
 	readonly builtin?: Builtin;
 	/** Variables beside `env` that must be in no argument list: they go over standard input, so it is the command's no more. */
 	readonly secretEnv?: readonly (readonly [name: string, value: Uint8Array])[];
@@ -51,6 +58,8 @@ export interface ScriptOptions {
 	readonly signal?: AbortSignal;
 	readonly timeout?: number;
 	readonly place?: Place;
+	/** See `ExecOptions.builtin`. */
+	readonly builtin?: Builtin;
 }
 
 export interface ExecResult {

@@ -25,6 +25,9 @@ done
 `;
 }
 
+/** The same for the program that waits in a guest (guest/agent/seal-program.ts). */
+export const CONTENTS_ROW: readonly string[] = ["contents", FOLDER, MARK, String(LINES)];
+
 /** Takes the marked lines out of what a script printed. */
 export function readContents(printed: string): { readonly contents: Contents; readonly others: readonly string[] } {
 	const contents: Record<string, string[]> = {};

@@ -19,10 +19,17 @@ const PLAIN_GROUPS = PLAIN_UNITS.map((unit) => `*/${unit}${unit.endsWith("*") ? 
  * they get it with what the Nodefile left behind, unless their unit has been changed. systemctl takes half a second for
  * that in an emulated guest.
  */
-const WEB_SERVERS = ["nginx.service", "apache2.service", "httpd.service"].join("|");
+const WEB_SERVERS = ["nginx.service", "apache2.service", "httpd.service"];
 
 /** Our own sshd and the commands over it run there. */
 const OURS = "nodebuild-sshd.service";
+
+/** The same for the program that waits in a guest (guest/agent/quiet-program.ts). */
+export const QUIET_ROWS: readonly (readonly string[])[] = [
+	["ours", OURS],
+	["plain", ...PLAIN_UNITS.map((unit) => unit.replace("*", ""))],
+	["server", ...WEB_SERVERS],
+];
 
 /** Without cgroup v2 nothing holds the manager: it is asked to stop all that it could start. */
 const STOP_BY_MANAGER = `	units=$(systemctl list-units --type=timer,path,socket,service --state=running,waiting,listening --plain --no-legend |
@@ -39,7 +46,7 @@ const STOP_SERVICES = `	units=
 		unit=\${group##*/}
 		case $unit in
 			${OURS}) ;;
-			${WEB_SERVERS}) [ ! -e /etc/systemd/system/$unit ] && [ ! -e /etc/systemd/system/$unit.d ] || units="$units $unit" ;;
+			${WEB_SERVERS.join("|")}) [ ! -e /etc/systemd/system/$unit ] && [ ! -e /etc/systemd/system/$unit.d ] || units="$units $unit" ;;
 			${PLAIN}) groups="$groups $group" ;;
 			*) units="$units $unit" ;;
 		esac

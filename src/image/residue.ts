@@ -2,13 +2,21 @@
 
 import { forEachDisk } from "./mounts.ts";
 
+interface Below {
+	readonly roots: readonly string[];
+	/** "text": a file that is not empty. */
+	readonly kind: "any" | "file" | "text";
+	/** How the names of such files end; absent: in any way. */
+	readonly endings?: readonly string[];
+}
+
 interface Residue {
 	/** Without quotes, backslashes and percent signs. */
 	readonly description: string;
 	/** Patterns of the shell; whatever exists is left. */
 	readonly paths?: readonly string[];
-	/** Directories with what find(1) is to look for below them. */
-	readonly below?: { readonly roots: readonly string[]; readonly test: string };
+	/** Directories with what must not lie below them. */
+	readonly below?: Below;
 	/** Shell that calls `left WHAT`. */
 	readonly script?: string;
 }
@@ -70,16 +78,17 @@ done < /etc/machine-id`,
 	done < /etc/resolv.conf
 fi`,
 	},
-	{ description: "package lists", below: { roots: ["/var/lib/apt/lists"], test: "-type f" } },
+	{ description: "package lists", below: { roots: ["/var/lib/apt/lists"], kind: "file" } },
 	{
 		description: "package caches",
 		below: {
 			roots: ["/var/cache/apt/archives", "/var/cache/dnf", "/var/cache/yum"],
-			test: "-type f \\( -name '*.deb' -o -name '*.rpm' \\)",
+			kind: "file",
+			endings: [".deb", ".rpm"],
 		},
 	},
-	{ description: "logs", below: { roots: ["/var/log"], test: "-type f -size +0" } },
-	{ description: "temporary files", below: { roots: ["/tmp", "/var/tmp"], test: "-true" } },
+	{ description: "logs", below: { roots: ["/var/log"], kind: "text" } },
+	{ description: "temporary files", below: { roots: ["/tmp", "/var/tmp"], kind: "any" } },
 ];
 
 function check({ description, paths, script }: Residue): string {
@@ -89,16 +98,25 @@ function check({ description, paths, script }: Residue): string {
 	return `${what}for path in ${paths.join(" ")}; do\n\t[ ! -e "$path" ] && [ ! -L "$path" ] || left "$path"\ndone\n`;
 }
 
+const KINDS = { any: "", file: "-type f", text: "-type f -size +0" } as const;
+
 /** One find(1) for all that has to be looked for, beside the shell's own checks. */
 function search(): string {
 	const rows = RESIDUES.flatMap(({ description, below }) => (below === undefined ? [] : [{ description, ...below }]));
-	const tests = rows.map(({ description, roots, test }) => {
+	const tests = rows.map(({ description, roots, kind, endings = [] }) => {
 		const within = roots.map((root) => `-path '${root}/*'`).join(" -o ");
-		return `\\( ${within} \\) ${test} -printf "${description}: %p\\n"`;
+		const names = endings.map((ending) => `-name '*${ending}'`).join(" -o ");
+		return `\\( ${within} \\) ${KINDS[kind]} ${names && `\\( ${names} \\)`} -printf "${description}: %p\\n"`;
 	});
 	const roots = rows.flatMap(({ roots: those }) => those);
 	return `find ${roots.join(" ")} -xdev -mindepth 1 \\( ${tests.join(" -o ")} \\) 2>/dev/null &\n`;
 }
+
+/** The table for the program that waits in a guest (guest/agent/seal-program.ts), which knows the script's rows itself. */
+export const RESIDUE_ROWS: readonly (readonly string[])[] = RESIDUES.flatMap(({ description, paths = [], below }) => [
+	...paths.map((path) => ["residue", description, path]),
+	...(below === undefined ? [] : [["below", description, below.kind, (below.endings ?? []).join(" "), ...below.roots]]),
+]);
 
 /** A line of the script: what is on the disks does not change any more. */
 export const STILL = "the disks hold still";

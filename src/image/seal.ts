@@ -4,11 +4,11 @@
  */
 import type { ImageConfig } from "../plan/types.ts";
 import { configScript } from "./config-files.ts";
-import { contentsScript } from "./contents.ts";
+import { CONTENTS_ROW, contentsScript } from "./contents.ts";
 import { HOLD_SCRIPT } from "./hold.ts";
 import { forEachDisk, READ_DISKS } from "./mounts.ts";
-import { END_SCRIPT, GONE_SCRIPT, QUIESCE_SCRIPT, STOP_SCRIPT } from "./quiesce.ts";
-import { residueScript } from "./residue.ts";
+import { END_SCRIPT, GONE_SCRIPT, QUIESCE_SCRIPT, QUIET_ROWS, STOP_SCRIPT } from "./quiesce.ts";
+import { RESIDUE_ROWS, residueScript, STILL } from "./residue.ts";
 
 /** Part of an image's key: raise it when sealing does something else. */
 export const SEAL_VERSION = 6;
@@ -30,9 +30,10 @@ const PACKAGE_CACHES = [
 /** What cloud-init keeps, but for seeds and scripts: nobody needs it any more, and it is many small files. */
 const CLOUD_STATE = ["/var/lib/cloud/[!s]*", "/var/lib/cloud/sem"];
 
+const REMOVE_MOST = `rm -rf ${[...PACKAGE_CACHES, ...CLOUD_STATE].join(" ")}`;
+
 /** Removed as they are, patterns of the shell among them. */
 const REMOVED = [
-	...PACKAGE_CACHES,
 	// identity of this machine
 	...["/etc/ssh/ssh_host_*_key", "/etc/ssh/ssh_host_*_key.pub", "/var/lib/systemd/random-seed"],
 	...["/var/lib/systemd/credential.secret", "/var/lib/NetworkManager/secret_key"],
@@ -54,7 +55,7 @@ const REMOVED = [
 
 /** Logs that go; of all others the files stay, empty, with their owners and modes. */
 const REMOVED_LOGS = ["/var/log/journal/*", "/var/log/cloud-init*.log", "/var/log/installer", "/var/log/installer/*"];
-const OLD_LOGS = ["*.gz", "*.xz", "*.[0-9]", "*.old"];
+const OLD_LOGS = [".gz", ".xz", ".old", ...[...Array(10).keys()].map((digit) => `.${digit}`)];
 
 const anyOf = (test: string, patterns: readonly string[]): string =>
 	`\\( ${patterns.map((pattern) => `${test} '${pattern}'`).join(" -o ")} \\)`;
@@ -66,13 +67,16 @@ const anyOf = (test: string, patterns: readonly string[]): string =>
 const FIND = [
 	'find "$@" /tmp /var/tmp /var/log -ignore_readdir_race -xdev -depth',
 	`\\( -path /tmp -o -path /var/tmp -o -path /var/log \\) -o`,
-	`\\( ! -path '/var/log/*' -o ${anyOf("-path", REMOVED_LOGS)} -o -type f ${anyOf("-name", OLD_LOGS)} \\) -delete -o`,
+	`\\( ! -path '/var/log/*' -o ${anyOf("-path", REMOVED_LOGS)} -o -type f ${anyOf(
+		"-name",
+		OLD_LOGS.map((ending) => `*${ending}`),
+	)} \\) -delete -o`,
 	`-type f -size +0 \\( -name '*\n*' -exec truncate -c -s 0 {} + -o -print \\)`,
 ].join(" ");
 
 /** cloud-init starts anew; scripts and seeds that the user placed stay. It leaves a key file even without a key. */
 const clean = (buildFiles: readonly string[]): string => `set --
-for entry in ${[...buildFiles, ...REMOVED].join(" ")}; do
+for entry in ${[...buildFiles, ...PACKAGE_CACHES, ...REMOVED].join(" ")}; do
 	[ ! -e "$entry" ] && [ ! -L "$entry" ] || set -- "$@" "$entry"
 done
 [ -L /var/lib/dbus/machine-id ] || [ ! -e /var/lib/dbus/machine-id ] || set -- "$@" /var/lib/dbus/machine-id
@@ -103,9 +107,14 @@ ${rmdir(buildFiles)}`;
 
 /** The folders that the build's files lay in, where those were all. */
 function rmdir(files: readonly string[]): string {
-	const folders = [...new Set(files.map((file) => file.slice(0, file.lastIndexOf("/"))))];
-	return folders.map((folder) => `[ -e ${folder}/* ] 2>/dev/null || rmdir ${folder} 2>/dev/null\n`).join("");
+	return foldersOf(files)
+		.map((folder) => `[ -e ${folder}/* ] 2>/dev/null || rmdir ${folder} 2>/dev/null\n`)
+		.join("");
 }
+
+const foldersOf = (files: readonly string[]): string[] => [
+	...new Set(files.map((file) => file.slice(0, file.lastIndexOf("/")))),
+];
 
 /** Free blocks of ext2 to ext4 and FAT are cleared from outside (free-blocks.ts); others give back what they can. */
 const TRIM_SCRIPT = forEachDisk(`	case $type in
@@ -119,7 +128,7 @@ export function cleanScript(options: SealOptions): string {
 	return [
 		"set -u\n",
 		// most of the work of the cleaning, and nothing that a service needs: on another processor, where there is one
-		`rm -rf ${[...PACKAGE_CACHES, ...CLOUD_STATE].join(" ")} &\nremoving=$!\n`,
+		`${REMOVE_MOST} &\nremoving=$!\n`,
 		STOP_SCRIPT,
 		`(\nset -e\n${configScript(options.config)}) &\nconfiguring=$!\n`,
 		END_SCRIPT,
@@ -135,4 +144,23 @@ export function cleanScript(options: SealOptions): string {
 /** All of sealing. Prints what the image holds (see contents.ts), and what is left nevertheless (see residue.ts). */
 export function sealScript(options: SealOptions): string {
 	return `${contentsScript()}${cleanScript(options)}${HOLD_SCRIPT}${residueScript()}`;
+}
+
+/**
+ * The same for the program that waits in a guest (guest/agent/seal-program.ts), which does it in a third of the time, or
+ * leaves it to the script: rows of words with tabs between, and after a NUL the shell's part.
+ */
+export function sealRequest({ config, buildFiles }: SealOptions): string {
+	const rows = [
+		...QUIET_ROWS,
+		["cache", ...PACKAGE_CACHES],
+		["remove", ...buildFiles, ...REMOVED],
+		["folder", ...foldersOf(buildFiles)],
+		["log", ...REMOVED_LOGS],
+		["old", ...OLD_LOGS],
+		CONTENTS_ROW,
+		["still", STILL],
+		...RESIDUE_ROWS,
+	];
+	return `${rows.map((row) => row.join("\t")).join("\n")}\0set -eu\n${configScript(config)}`;
 }

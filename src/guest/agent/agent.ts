@@ -6,11 +6,11 @@ import {
 	type ChannelOptions,
 	type ChannelResult,
 	type Connection,
-	type DirectCommand,
 	DRAIN,
 	interrupted,
 	refused,
 } from "../connection.ts";
+import { builtinMessage, execMessage, wakeMessage } from "./messages.ts";
 
 export interface AgentTarget {
 	readonly host: string;
@@ -21,8 +21,8 @@ export interface AgentTarget {
 
 /** To the guest: set the clock, run a line, standard input and its end, nobody listens to a command any more. */
 const SEND = { wake: 0, exec: 1, stdin: 2, end: 3, close: 4 } as const;
-/** From it: awake, output, exit status, no more output, so many bytes of the input were taken, it could not be run. */
-const TAKE = { ready: 0, stdout: 1, stderr: 2, exited: 3, ended: 4, taken: 5, failed: 6 } as const;
+/** From it: awake, output, exit status, no more output, so many bytes of the input were taken, it could not be run, a shell is to. */
+const TAKE = { ready: 0, stdout: 1, stderr: 2, exited: 3, ended: 4, taken: 5, failed: 6, declined: 7 } as const;
 
 const HEAD = 9;
 const NONCE = 16;
@@ -30,7 +30,11 @@ const PROOF = 32;
 const KEY = 32;
 /** Bytes of a command's input that may be on their way. */
 const WINDOW = 1024 * 1024;
-const RANDOM = 64;
+
+interface Outcome extends ChannelResult {
+	/** The program leaves it to a shell. */
+	readonly declined?: true;
+}
 
 /** One command that runs. */
 interface Channel {
@@ -41,7 +45,7 @@ interface Channel {
 	/** There is room for more of it. */
 	room: () => void;
 	drain: NodeJS.Timeout | undefined;
-	finish(result: ChannelResult | Error): void;
+	finish(result: Outcome | Error): void;
 }
 
 export class AgentConnection implements Connection {
@@ -149,14 +153,18 @@ export class AgentConnection implements Connection {
 		try {
 			if (signal?.aborted === true) throw interrupted();
 			if (!this.#open) return { status: undefined };
-			return await this.#run(command, options);
+			const builtin = builtinMessage(options);
+			const { stdin: _, ...silent } = options;
+			const done = builtin && (await this.#run(builtin, silent));
+			if (done !== undefined && done.declined !== true) return done;
+			return await this.#run(execMessage(command, options), options);
 		} finally {
 			// A command may end, or never start, before it has read everything.
 			if (stdin instanceof Readable) stdin.destroy();
 		}
 	}
 
-	#run(command: string, options: ChannelOptions): Promise<ChannelResult> {
+	#run(message: Buffer, options: ChannelOptions): Promise<Outcome> {
 		const { stdin, signal } = options;
 		this.#last += 1;
 		const number = this.#last;
@@ -180,11 +188,7 @@ export class AgentConnection implements Connection {
 			};
 			signal?.addEventListener("abort", abort, { once: true });
 			this.#channels.set(number, channel);
-			const input = stdin === undefined ? "0" : "1";
-			const { direct } = options;
-			const way = direct === undefined ? "L" : direct.builtin === "settle" ? "S" : "D";
-			const text = `${way}${input}${direct === undefined ? command : wordsOf(direct, command)}`;
-			this.#send(SEND.exec, number, Buffer.from(text));
+			this.#send(SEND.exec, number, message);
 			if (stdin !== undefined)
 				this.#feed(number, channel, stdin).catch((error: unknown) =>
 					channel.finish(error instanceof Error ? error : new Error(String(error))),
@@ -254,8 +258,10 @@ export class AgentConnection implements Connection {
 				return;
 			case TAKE.ended:
 			case TAKE.failed:
+			case TAKE.declined:
 				this.#channels.delete(number);
-				channel.finish(type === TAKE.ended ? { status: channel.status } : refused(data.toString()));
+				if (type === TAKE.failed) channel.finish(refused(data.toString()));
+				else channel.finish({ status: channel.status, ...(type === TAKE.declined ? { declined: true } : {}) });
 				return;
 		}
 		drained(channel);
@@ -277,16 +283,4 @@ function drained(channel: Channel): void {
 	if (channel.status === undefined) return;
 	clearTimeout(channel.drain);
 	channel.drain = setTimeout(() => channel.finish({ status: channel.status }), DRAIN);
-}
-
-/** The time in seconds since the epoch (0: the guest knows it), a new key, and random bytes. */
-function wakeMessage(seconds: number, key: Buffer): Buffer {
-	const time = Buffer.alloc(8);
-	time.writeDoubleBE(seconds);
-	return Buffer.concat([time, key, randomBytes(RANDOM)]);
-}
-
-/** Directory, number of arguments, arguments, variables and the line, with a NUL between: none of them can hold one. */
-function wordsOf({ cwd, argv, env }: DirectCommand, line: string): string {
-	return [cwd, argv.length, ...argv, ...env.map(([name, text]) => `${name}=${text}`), line].join("\0");
 }

@@ -6,6 +6,7 @@
  * and so many bytes; see agent.ts for what they mean.
  */
 import { CHANNEL } from "./channel-program.ts";
+import { SEAL } from "./seal-program.ts";
 import { SETTLE } from "./settle-program.ts";
 import { START } from "./start-program.ts";
 
@@ -22,7 +23,7 @@ except ImportError:
 os.closerange(3, 256)
 HEAD = struct.Struct(">BII")
 WAKE, EXEC, STDIN, END, CLOSE = range(5)
-READY, STDOUT, STDERR, EXITED, ENDED, TAKEN, FAILED = range(7)
+READY, STDOUT, STDERR, EXITED, ENDED, TAKEN, FAILED, DECLINED = range(8)
 PIECE = 65536
 # so many bytes wait for the host before the commands do; so many may be connected that have not shown the key
 FULL, STRANGERS = 4 * 1024 * 1024, 16
@@ -52,6 +53,12 @@ ${CHANNEL.trim()}
 
 
 ${SETTLE.trim()}
+
+
+${SEAL.trim()}
+
+
+BUILTINS = {b"settle": settle, b"seal": seal}
 
 
 class Client:
@@ -106,12 +113,8 @@ class Client:
     def take(self, kind, number, data):
         if kind == WAKE:
             return self.send(READY, 0, wake(data).encode())
-        if kind == EXEC and data[:1] == b"S":
-            told = settle()
-            if told is not None:
-                for what, text in ((STDOUT, told), (EXITED, bytes(4)), (ENDED, b"")):
-                    self.send(what, number, text)
-                return
+        if kind == EXEC and data[:1] == b"B":
+            return self.answer(number, data[1:])
         if kind == EXEC:
             try:
                 run = line if data[:1] == b"L" else direct
@@ -130,6 +133,18 @@ class Client:
             channel.write()
         elif kind == CLOSE:
             channel.close()
+
+    # nobody else is served meanwhile; what this program cannot do, the host has a shell do
+    def answer(self, number, data):
+        name, _, text = data.partition(b"\\x00")
+        try:
+            done = BUILTINS[name](text, lambda told: self.send(STDOUT, number, told))
+        except Exception:
+            done = False
+        if not done:
+            return self.send(DECLINED, number)
+        self.send(EXITED, number, bytes(4))
+        self.send(ENDED, number)
 
     def send(self, kind, number, data=b""):
         if not self.open:

@@ -8,18 +8,16 @@ export const SETTLE = `
 BOOT = "/proc/sys/kernel/random/boot_id"
 
 
-# writes all caches to the disk; tells the boot, and whether a shutdown is under way; None: cannot ask
-def settle():
-    try:
-        with socket.socket(socket.AF_UNIX) as bus, open(BOOT, "rb") as boot:
-            bus.settimeout(30)
-            bus.connect(sys.argv[4])
-            bus.sendall(b"\\x00AUTH EXTERNAL 30\\r\\nBEGIN\\r\\n")
-            # it greets meanwhile; what comes together with the greeting it does not read until more comes
-            os.sync()
-            return boot.read() + system_state(bus) + b"\\n"
-    except Exception:
-        return None
+# writes all caches to the disk; tells the boot, and whether a shutdown is under way; raises where it cannot ask
+def settle(text, tell):
+    with socket.socket(socket.AF_UNIX) as bus, open(BOOT, "rb") as boot:
+        bus.settimeout(30)
+        bus.connect(sys.argv[4])
+        bus.sendall(b"\\x00AUTH EXTERNAL 30\\r\\nBEGIN\\r\\n")
+        # it greets meanwhile; what comes together with the greeting it does not read until more comes
+        os.sync()
+        tell(boot.read() + system_state(bus) + b"\\n")
+    return True
 
 
 def system_state(bus):

@@ -16,12 +16,16 @@ export async function connectTo(program: Program): Promise<AgentConnection> {
 	return connection;
 }
 
-/** @param manager socket of systemd; default: this host's, where it has one. */
-export function agentProgram(manager?: string): Program {
+/**
+ * @param manager socket of systemd; default: this host's, where it has one.
+ * @param edit what a test has to change in the program's text, so that it does nothing to this host.
+ */
+export function agentProgram(manager?: string, edit = (text: string) => text): Program {
 	const folder = mkdtempSync(join(tmpdir(), "nodebuild-agent-"));
 	const key = generateAgentKey();
 	const asked = manager === undefined ? {} : { manager };
-	const input = startAgent({ key, address: "127.0.0.1", port: 0, folder, init: "self", ...asked });
+	const text = startAgent({ key, address: "127.0.0.1", port: 0, folder, init: "self", ...asked });
+	const input = edit(text);
 	const env = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
 	const said = execFileSync("/bin/sh", ["-s"], { input, env, encoding: "utf8" });
 	const target = { host: "127.0.0.1", port: Number(said), key };

@@ -48,7 +48,7 @@ async function settle(path: string): Promise<string> {
 	onTestFinished(() => connection.destroy());
 	let stdout = "";
 	const { status } = await connection.exec("wc -c", {
-		direct: { argv: ["/no/such/program"], env: [], cwd: "/", builtin: "settle" },
+		direct: { argv: ["/no/such/program"], env: [], cwd: "/", builtin: { name: "settle" } },
 		stdin: "x".repeat(500_000),
 		onStdout: (data) => {
 			stdout += Buffer.from(data).toString();

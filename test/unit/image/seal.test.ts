@@ -6,36 +6,16 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { HOLD_SCRIPT, REMOUNT_SCRIPT } from "../../../src/image/hold.ts";
 import { READ_DISKS } from "../../../src/image/mounts.ts";
 import { residueScript, STILL } from "../../../src/image/residue.ts";
-import { cleanScript, sealScript } from "../../../src/image/seal.ts";
+import { cleanScript, type SealOptions, sealRequest, sealScript } from "../../../src/image/seal.ts";
 import { BUILD_FILES } from "../../../src/machine/build-files.ts";
 import { EMPTY_CONFIG } from "../../../src/plan/types.ts";
 import { runHere, syntaxErrors } from "../guest/local-guest.ts";
+import { LEFT } from "./left.ts";
 import { fakeRoot, type Root } from "./root.ts";
 
-const seal = cleanScript({ config: EMPTY_CONFIG, buildFiles: BUILD_FILES });
-
-/** What a build leaves, and what a row of the table calls it. */
-const LEFT: readonly (readonly [residue: string, files: Readonly<Record<string, string>>])[] = [
-	["SSH host keys", { "etc/ssh/ssh_host_ed25519_key": "secret", "etc/ssh/ssh_host_ed25519_key.pub": "public" }],
-	["a machine id", { "etc/machine-id": "0123456789abcdef0123456789abcdef\n" }],
-	["a D-Bus machine id", { "var/lib/dbus/machine-id": "0123456789abcdef0123456789abcdef\n" }],
-	["cloud-init's state", { "var/lib/cloud/instances/nodebuild-1/boot-finished": "" }],
-	["cloud-init's network configuration", { "etc/netplan/50-cloud-init.yaml": "network: {}\n" }],
-	["cloud-init's network configuration", { "etc/network/interfaces.d/50-cloud-init": "auto ens3\n" }],
-	["the build's access", { [BUILD_FILES[0]?.slice(1) ?? ""]: "#!/bin/sh\n" }],
-	["a random seed", { "var/lib/systemd/random-seed": "seed" }],
-	["package lists", { "var/lib/apt/lists/deb_main_Packages": "x" }],
-	["package caches", { "var/cache/apt/archives/a_1.0_all.deb": "x" }],
-	["package caches", { "var/cache/dnf/repo/packages/a.rpm": "x" }],
-	["logs", { "var/log/journal/id/system.journal": "x" }],
-	["logs", { "var/log/app/deep.log": "x" }],
-	["logs", { "var/log/dpkg.log": "x" }],
-	["temporary files", { "tmp/a/b": "" }],
-	["temporary files", { "var/tmp/.hidden": "" }],
-	["shell history", { "root/.bash_history": "secret\n" }],
-	["shell history", { "home/web/.bash_history": "secret\n" }],
-	["the build's resolver", { "etc/resolv.conf": "nameserver 10.0.2.3\n" }],
-];
+const OPTIONS: SealOptions = { config: EMPTY_CONFIG, buildFiles: BUILD_FILES };
+const seal = cleanScript(OPTIONS);
+const MANAGER = "sys/fs/cgroup/init.scope/cgroup.freeze";
 
 async function residue(root: Root): Promise<string[]> {
 	const { status, stdout, stderr } = await root.sh(`${READ_DISKS}${residueScript()}`);
@@ -92,12 +72,28 @@ describe("the table of residue", () => {
 	});
 });
 
-describe("sealing", () => {
+/** Two ways to the same. */
+const WAYS: readonly (readonly [who: string, way: (root: Root, options?: SealOptions) => Promise<void>])[] = [
+	[
+		"a shell",
+		async (root, options = OPTIONS) =>
+			expect(await root.sh(cleanScript(options))).toMatchObject({ status: 0, stdout: "", stderr: "" }),
+	],
+	[
+		"the program that waits",
+		async (root, options = OPTIONS) => {
+			await root.put({ [MANAGER]: "0\n" });
+			expect(await root.byProgram(sealRequest(options))).toBe(`${STILL}\n`);
+		},
+	],
+];
+
+describe.each(WAYS)("sealing by %s", (_who, sealed) => {
 	test("leaves nothing of all that", async () => {
 		const root = await cleanRoot();
 		for (const [, files] of LEFT) await root.put(files);
 		expect((await residue(root)).length).toBeGreaterThan(LEFT.length / 2);
-		expect(await root.sh(seal)).toMatchObject({ status: 0, stderr: "" });
+		await sealed(root);
 		expect(await residue(root)).toEqual([]);
 		expect(await readdir(join(root.path, "tmp"))).toEqual([]);
 		expect(await readFile(join(root.path, "etc/hostname"), "utf8")).toBe("localhost\n");
@@ -117,7 +113,7 @@ describe("sealing", () => {
 			"root/.ssh/authorized_keys": "ssh-ed25519 mine\n",
 		};
 		await root.put(kept);
-		await root.sh(seal);
+		await sealed(root);
 		for (const [name, content] of Object.entries(kept)) {
 			expect(await readFile(join(root.path, name), "utf8")).toBe(content);
 		}
@@ -130,7 +126,7 @@ describe("sealing", () => {
 			"var/log/web/access.log.1": "GET /\n",
 			"var/log/old.gz": "x",
 		});
-		await root.sh(seal);
+		await sealed(root);
 		expect(await readFile(join(root.path, "var/log/web/access.log"), "utf8")).toBe("");
 		expect(await readdir(join(root.path, "var/log/web"))).toEqual(["access.log"]);
 		expect(existsSync(join(root.path, "var/log/old.gz"))).toBe(false);
@@ -139,11 +135,22 @@ describe("sealing", () => {
 	test("twice is as once", async () => {
 		const root = await cleanRoot();
 		for (const [, files] of LEFT) await root.put(files);
-		await root.sh(seal);
-		expect(await root.sh(seal)).toMatchObject({ status: 0, stderr: "" });
+		await sealed(root);
+		await sealed(root);
 		expect(await residue(root)).toEqual([]);
 	});
 
+	test("does not follow a link out of the logs", async () => {
+		const root = await cleanRoot();
+		await root.put({ "usr-doc": "text\n", "var/log/app.log": "x" });
+		await root.link("var/log/README", "../../usr-doc");
+		await sealed(root);
+		expect(await readFile(join(root.path, "usr-doc"), "utf8")).toBe("text\n");
+		expect(await readFile(join(root.path, "var/log/app.log"), "utf8")).toBe("");
+	});
+});
+
+describe("sealing by a shell", () => {
 	test("fails when the configuration cannot be written", async () => {
 		const root = await cleanRoot();
 		await root.put({ "etc/profile.d": "a file where a folder belongs" });
@@ -235,15 +242,6 @@ describe("sealing", () => {
 		expect(await root.sh(cleanScript({ config, buildFiles: [] }))).toMatchObject({ status: 0, stderr: "" });
 		const manager = join(root.path, "etc/systemd/system.conf.d/50-nodebuild-env.conf");
 		expect(await readFile(manager, "utf8")).toContain("A=1");
-	});
-
-	test("does not follow a link out of the logs", async () => {
-		const root = await cleanRoot();
-		await root.put({ "usr-doc": "text\n", "var/log/app.log": "x" });
-		await root.link("var/log/README", "../../usr-doc");
-		await root.sh(seal);
-		expect(await readFile(join(root.path, "usr-doc"), "utf8")).toBe("text\n");
-		expect(await readFile(join(root.path, "var/log/app.log"), "utf8")).toBe("");
 	});
 });
 
