@@ -3,7 +3,7 @@ import type { Digest } from "../digest.ts";
 import { NodebuildError } from "../errors.ts";
 import { type Contents, readContents } from "../image/contents.ts";
 import { clearFreeBlocks } from "../image/free-blocks.ts";
-import { STILL } from "../image/residue.ts";
+import { LOOKED, STILL } from "../image/residue.ts";
 import { sealRequest, sealScript } from "../image/seal.ts";
 import type { Image } from "../layers/types.ts";
 import { BUILD_FILES } from "../machine/build-files.ts";
@@ -85,7 +85,7 @@ async function sealDisk(machine: Machine, config: ImageConfig, signal: AbortSign
 		const builtin = { name: "seal", request: sealRequest(options) } as const;
 		const printed = await machine.guest.script(sealScript(options), { signal, onStdout, builtin });
 		const { contents, others } = readContents(printed);
-		requireClean(others.filter((line) => line !== STILL));
+		requireClean(others);
 		await (clearing ?? machine.useDisk(clearFreeBlocks));
 		return contents;
 	} finally {
@@ -103,7 +103,14 @@ async function bootToSeal(key: Digest, { options, store }: StageContext): Promis
 	return startAt(layer, store, options);
 }
 
-function requireClean(found: readonly string[]): void {
+function requireClean(printed: readonly string[]): void {
+	const found = printed.filter((line) => line !== STILL && line !== LOOKED);
+	if (found.length === 0 && !printed.includes(LOOKED))
+		throw new NodebuildError({
+			code: "SEAL_FAILED",
+			message: "what is left on the sealed disk could not be looked for",
+			hint: "the machine needs find(1), of findutils or BusyBox; did a step remove it?",
+		});
 	if (found.length === 0) return;
 	throw new NodebuildError({
 		code: "SEAL_FAILED",

@@ -2,6 +2,11 @@
 
 import { forEachDisk } from "./mounts.ts";
 
+/** A line of the script: what is on the disks does not change any more. */
+export const STILL = "the disks hold still";
+/** The last: without it nobody knows what is on them. */
+export const LOOKED = "the disks were looked at";
+
 interface Below {
 	readonly roots: readonly string[];
 	/** "text": a file that is not empty. */
@@ -100,17 +105,31 @@ function check({ description, paths, script }: Residue): string {
 
 const KINDS = { any: "", file: "-type f", text: "-type f -size +0" } as const;
 
-/** One find(1) for all that has to be looked for, beside the shell's own checks. */
+/**
+ * One find(1) for all that has to be looked for, beside the shell's own checks, in words that BusyBox's knows too. A folder
+ * that is always there tells that it has looked.
+ */
 function search(): string {
 	const rows = RESIDUES.flatMap(({ description, below }) => (below === undefined ? [] : [{ description, ...below }]));
-	const tests = rows.map(({ description, roots, kind, endings = [] }) => {
-		const within = roots.map((root) => `-path '${root}/*'`).join(" -o ");
-		const names = endings.map((ending) => `-name '*${ending}'`).join(" -o ");
-		return `\\( ${within} \\) ${KINDS[kind]} ${names && `\\( ${names} \\)`} -printf "${description}: %p\\n"`;
+	const within = (roots: readonly string[]): string[] => roots.map((root) => `${root}/*`);
+	const tests = rows.map(({ roots, kind, endings = [] }) => {
+		const paths = within(roots).map((path) => `-path '${path}'`);
+		const names = endings.map((ending) => `-name '*${ending}'`);
+		return [anyOf(paths), KINDS[kind], ...(names.length === 0 ? [] : [anyOf(names)])].join(" ");
 	});
 	const roots = rows.flatMap(({ roots: those }) => those);
-	return `find ${roots.join(" ")} -xdev -mindepth 1 \\( ${tests.join(" -o ")} \\) 2>/dev/null &\n`;
+	const cases = rows.map(({ description, roots: those }) => `\t${within(those).join("|")}) what="${description}" ;;\n`);
+	return `find ${roots.join(" ")} -xdev ${anyOf(["-path /tmp", ...tests])} -print 2>/dev/null | while IFS= read -r path; do
+	case $path in
+	/tmp) echo "${LOOKED}"; continue ;;
+${cases.join("")}	*) what="a name with a line break" ;;
+	esac
+	left "$path"
+done &
+`;
 }
+
+const anyOf = (tests: readonly string[]): string => `\\( ${tests.join(" -o ")} \\)`;
 
 /** The table for the program that waits in a guest (guest/agent/seal-program.ts), which knows the script's rows itself. */
 export const RESIDUE_ROWS: readonly (readonly string[])[] = RESIDUES.flatMap(({ description, paths = [], below }) => [
@@ -118,13 +137,7 @@ export const RESIDUE_ROWS: readonly (readonly string[])[] = RESIDUES.flatMap(({ 
 	...(below === undefined ? [] : [["below", description, below.kind, (below.endings ?? []).join(" "), ...below.roots]]),
 ]);
 
-/** A line of the script: what is on the disks does not change any more. */
-export const STILL = "the disks hold still";
-
-/**
- * Prints one line for each residue found, `description: what`, and STILL among them; exits 0 always. Needs what READ_DISKS
- * sets.
- */
+/** Prints one line for each residue found, `description: what`, with STILL and LOOKED. Exits 0 always. Needs what READ_DISKS sets. */
 export function residueScript(): string {
 	const left = `left() { printf '%s: %s\\n' "$what" "$1"; }\n`;
 	const still = `echo "${STILL}"\n`;

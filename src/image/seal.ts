@@ -8,7 +8,7 @@ import { CONTENTS_ROW, contentsScript } from "./contents.ts";
 import { HOLD_SCRIPT } from "./hold.ts";
 import { forEachDisk, READ_DISKS } from "./mounts.ts";
 import { END_SCRIPT, GONE_SCRIPT, QUIESCE_SCRIPT, QUIET_ROWS, STOP_SCRIPT } from "./quiesce.ts";
-import { RESIDUE_ROWS, residueScript, STILL } from "./residue.ts";
+import { LOOKED, RESIDUE_ROWS, residueScript, STILL } from "./residue.ts";
 
 /** Part of an image's key: raise it when sealing does something else. */
 export const SEAL_VERSION = 6;
@@ -62,10 +62,10 @@ const anyOf = (test: string, patterns: readonly string[]): string =>
 
 /**
  * One find(1) removes everything and tells which logs the shell is to empty. Names with line breaks are emptied by a
- * program. Whoever comes last into a folder that goes may come too late.
+ * program. What it says is that of BusyBox's find too.
  */
 const FIND = [
-	'find "$@" /tmp /var/tmp /var/log -ignore_readdir_race -xdev -depth',
+	'find "$@" /tmp /var/tmp /var/log -xdev -depth',
 	`\\( -path /tmp -o -path /var/tmp -o -path /var/log \\) -o`,
 	`\\( ! -path '/var/log/*' -o ${anyOf("-path", REMOVED_LOGS)} -o -type f ${anyOf(
 		"-name",
@@ -160,6 +160,7 @@ export function sealRequest({ config, buildFiles }: SealOptions): string {
 		["old", ...OLD_LOGS],
 		CONTENTS_ROW,
 		["still", STILL],
+		["looked", LOOKED],
 		...RESIDUE_ROWS,
 	];
 	return `${rows.map((row) => row.join("\t")).join("\n")}\0set -eu\n${configScript(config)}`;

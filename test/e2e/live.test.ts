@@ -8,6 +8,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { BASE, BASE_PREFIX } from "./support/base.ts";
 import { type Build, build, outputOf, tryBuild } from "./support/build.ts";
 import { nodebuild } from "./support/command.ts";
+import { checkRoot, debugfs, superblock } from "./support/disk.ts";
 import { home } from "./support/home.ts";
 import { makeProject, type Project } from "./support/project.ts";
 
@@ -64,6 +65,20 @@ describe("a machine is resumed", () => {
 		const second = ["FROM common", "COPY --from=first /first.4 /", ...steps("second")];
 		await parts.write("Nodefile", `${[common, ...first, ...second].join("\n")}\n`);
 		expect(new Set(starts(await build(["-f", parts.nodefile])))).toEqual(new Set(["resume"]));
+	});
+
+	it("and sealed by the program that waits in it, with none of the machine's own", async () => {
+		const left =
+			"RUN rm /usr/bin/find /usr/sbin/fsfreeze; touch /tmp/left; echo left > /var/log/left.log; id > /etc/ssh/ssh_host_a_key";
+		await write("RUN echo sealed", left);
+		const disk = project.path("sealed.raw");
+		expect(starts(await build([...args, "-o", disk]))).toEqual(["resume"]);
+		const [check, journal] = [await checkRoot(disk), await superblock(disk)];
+		expect([check.status, journal.get("Filesystem state")]).toEqual([0, "clean"]);
+		expect(await debugfs(disk, "ls -p /tmp")).not.toContain("left");
+		expect(await debugfs(disk, "ls -p /etc/ssh")).not.toContain("ssh_host_");
+		expect(await debugfs(disk, "ls -p /var/log")).toContain("left.log");
+		expect(await debugfs(disk, "cat /var/log/left.log")).toBe("");
 	});
 
 	/** The kernel has just taken new keys for its random numbers; by itself it does so once a minute. */

@@ -52,6 +52,7 @@ def seal(text, tell):
         still = True
         for what, found in (*unclean, *residue(residues)):
             tell(os.fsencode("%s: %s\\n" % (what, found)))
+        tell(plan["looked"][0].encode() + b"\\n")
         return True
     except Exception as error:
         # nobody may write any more

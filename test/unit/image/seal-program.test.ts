@@ -4,7 +4,7 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { readContents } from "../../../src/image/contents.ts";
-import { STILL } from "../../../src/image/residue.ts";
+import { LOOKED, STILL } from "../../../src/image/residue.ts";
 import { sealRequest } from "../../../src/image/seal.ts";
 import { BUILD_FILES } from "../../../src/machine/build-files.ts";
 import { EMPTY_CONFIG } from "../../../src/plan/types.ts";
@@ -15,6 +15,9 @@ import { fakeRoot, type Root } from "./root.ts";
 const CALLS = `echo "\${0##*/} $*" >> "\${0%/*}/calls"`;
 const MANAGER = "sys/fs/cgroup/init.scope/cgroup.freeze";
 const REQUEST = sealRequest({ config: EMPTY_CONFIG, buildFiles: BUILD_FILES });
+
+/** What is printed where nothing is left. */
+const CLEAN = `${STILL}\n${LOOKED}\n`;
 
 /** A machine with nothing left, systemd and cgroup v2. */
 async function machine(mounts = "", programs: Readonly<Record<string, string>> = {}): Promise<Root> {
@@ -56,7 +59,7 @@ describe("the end of what runs", () => {
 			...group("app.socket"),
 			"etc/systemd/system/httpd.service.d/own.conf": "[Service]\nExecStopPost=/usr/bin/true\n",
 		});
-		expect(await root.byProgram(REQUEST)).toBe(`${STILL}\n`);
+		expect(await root.byProgram(REQUEST)).toBe(CLEAN);
 		const [stop = "", ...others] = await callsOf(root);
 		expect(stop.split(" ").sort()).toEqual(["app@1.service", "database.service", "httpd.service", "stop", "systemctl"]);
 		expect(others).toEqual([]);
@@ -68,7 +71,7 @@ describe("the end of what runs", () => {
 		const plain = await processIn(root, "system.slice/systemd-udevd.service/udev", true);
 		const web = await processIn(root, "system.slice/nginx.service", true);
 		const left = await processIn(root, "system.slice/nodebuild-sshd.service", true);
-		expect(await root.byProgram(REQUEST)).toBe(`${STILL}\n`);
+		expect(await root.byProgram(REQUEST)).toBe(CLEAN);
 		expect(await Promise.all([plain.signal, web.signal, left.signal])).toEqual(["SIGKILL", "SIGTERM", "SIGTERM"]);
 	});
 
@@ -100,7 +103,7 @@ describe("the end of what runs", () => {
 		await rm(join(root.path, MANAGER));
 		spawnSync("mkfifo", [join(root.path, MANAGER)]);
 		const config = { ...EMPTY_CONFIG, env: [["A", "1"]] as const };
-		expect(await root.byProgram(sealRequest({ config, buildFiles: [] }))).toBe(`${STILL}\n`);
+		expect(await root.byProgram(sealRequest({ config, buildFiles: [] }))).toBe(CLEAN);
 		const manager = join(root.path, "etc/systemd/system.conf.d/50-nodebuild-env.conf");
 		expect(await readFile(manager, "utf8")).toContain("A=1");
 	});
@@ -115,7 +118,7 @@ describe("what keeps all file systems still", () => {
 		];
 		const root = await machine(mounts.map((line) => `${line}\n`).join(""));
 		// There is no such disk here to look at.
-		expect(await root.byProgram(REQUEST, "def file_systems(disks):\n    return []")).toBe(`${STILL}\n`);
+		expect(await root.byProgram(REQUEST, "def file_systems(disks):\n    return []")).toBe(CLEAN);
 		expect(await callsOf(root)).toEqual([
 			"mount -o remount,ro /boot/efi",
 			"fsfreeze -f /my data\\",
@@ -143,9 +146,9 @@ describe("what keeps all file systems still", () => {
 		onTestFinished(() => rm(disk, { force: true }));
 		await runHere(["sh", "-c", `truncate -s 8M ${disk} && mke2fs -q -t ext4 -O ^orphan_file ${disk}`]);
 		const root = await machine(`${disk} / ext4 rw 0 0\n`);
-		expect(await root.byProgram(REQUEST)).toBe(`${STILL}\n`);
+		expect(await root.byProgram(REQUEST)).toBe(CLEAN);
 		await runHere(["debugfs", "-w", "-R", "feature needs_recovery", disk]);
-		expect(await root.byProgram(REQUEST)).toBe(`${STILL}\nan unclean file system: ${disk} needs recovery\n`);
+		expect(await root.byProgram(REQUEST)).toBe(`${STILL}\nan unclean file system: ${disk} needs recovery\n${LOOKED}\n`);
 		await runHere(["debugfs", "-w", "-R", "set_super_value last_orphan 12", disk]);
 		expect(await root.byProgram(REQUEST)).toBeUndefined();
 	});
@@ -177,7 +180,7 @@ describe("what it prints", () => {
 		const root = await machine();
 		await root.put(files);
 		const [still, ...found] = ((await root.byProgram(REQUEST, KEEPING)) ?? "").split("\n").slice(0, -1);
-		expect(still).toBe(STILL);
+		expect([still, found.pop()]).toEqual([STILL, LOOKED]);
 		expect(found.length).toBeGreaterThan(0);
 		for (const line of found) expect(line.startsWith(`${description}: `)).toBe(true);
 	});
@@ -187,7 +190,7 @@ describe("what it prints", () => {
 		await root.link("var/lib/dbus/machine-id", "../../../etc/machine-id");
 		await root.link("etc/resolv.conf", "../run/stub-resolv.conf");
 		await root.put({ "run/stub-resolv.conf": "nameserver 10.0.2.3\n" });
-		expect(await root.byProgram(REQUEST)).toBe(`${STILL}\n`);
+		expect(await root.byProgram(REQUEST)).toBe(CLEAN);
 		expect(await readFile(join(root.path, "run/stub-resolv.conf"), "utf8")).toBe("nameserver 10.0.2.3\n");
 	});
 
@@ -202,7 +205,7 @@ describe("what it prints", () => {
 		const here = `elsewhere = contents\n\n\ndef contents(_, *others):\n    return elsewhere("${folder}", *others)\n`;
 		const printed = await root.byProgram(REQUEST, here);
 		const { contents, others } = readContents(printed ?? "");
-		expect(others).toEqual([STILL]);
+		expect(others).toEqual([STILL, LOOKED]);
 		expect(contents["kubernetes/long"]).toHaveLength(2000);
 		expect({ ...contents, "kubernetes/long": [] }).toEqual({
 			"kubernetes/images": ["a:1 sha256:aa"],

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { HOLD_SCRIPT, REMOUNT_SCRIPT } from "../../../src/image/hold.ts";
 import { READ_DISKS } from "../../../src/image/mounts.ts";
-import { residueScript, STILL } from "../../../src/image/residue.ts";
+import { LOOKED, residueScript, STILL } from "../../../src/image/residue.ts";
 import { cleanScript, type SealOptions, sealRequest, sealScript } from "../../../src/image/seal.ts";
 import { BUILD_FILES } from "../../../src/machine/build-files.ts";
 import { EMPTY_CONFIG } from "../../../src/plan/types.ts";
@@ -20,7 +20,9 @@ const MANAGER = "sys/fs/cgroup/init.scope/cgroup.freeze";
 async function residue(root: Root): Promise<string[]> {
 	const { status, stdout, stderr } = await root.sh(`${READ_DISKS}${residueScript()}`);
 	expect([status, stderr]).toEqual([0, ""]);
-	return stdout.split("\n").filter((line) => line !== "" && line !== STILL);
+	const lines = stdout.split("\n");
+	expect([STILL, LOOKED].every((line) => lines.includes(line))).toBe(true);
+	return lines.filter((line) => line !== "" && line !== STILL && line !== LOOKED);
 }
 
 /** A machine with nothing left. */
@@ -83,7 +85,7 @@ const WAYS: readonly (readonly [who: string, way: (root: Root, options?: SealOpt
 		"the program that waits",
 		async (root, options = OPTIONS) => {
 			await root.put({ [MANAGER]: "0\n" });
-			expect(await root.byProgram(sealRequest(options))).toBe(`${STILL}\n`);
+			expect(await root.byProgram(sealRequest(options))).toBe(`${STILL}\n${LOOKED}\n`);
 		},
 	],
 ];
