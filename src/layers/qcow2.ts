@@ -158,6 +158,20 @@ export async function measure(path: string): Promise<number> {
 	return typeof required === "number" ? required : 0;
 }
 
+/** A part of a file. */
+export interface Extent {
+	/** Bytes. */
+	readonly start: number;
+	readonly length: number;
+}
+
+/** What lies between the holes of a file, of whatever format. */
+export async function dataOf(path: string): Promise<readonly Extent[]> {
+	const { stdout } = await qemuImg(["map", "-U", "-f", "raw", "--output=json", path], path);
+	const extents = JSON.parse(stdout) as readonly (Extent & { readonly data: boolean })[];
+	return extents.filter(({ data }) => data);
+}
+
 export interface CheckResult {
 	readonly ok: boolean;
 	/** What is wrong, in qemu-img's words. */

@@ -3,7 +3,9 @@ import { createHash } from "node:crypto";
 import { constants, createReadStream } from "node:fs";
 import { access, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { messageOf, NodebuildError } from "../errors.ts";
+import { dataOf } from "../layers/qcow2.ts";
 import {
 	diskFullError,
 	diskUsage,
@@ -24,6 +26,8 @@ export const COMMON_VALUES: { readonly sha256: readonly ["true", "false"] } = { 
 /** Of the whole, what writing takes; the rest is reading it again for the digest. */
 const WRITING = 0.8;
 const READ_SIZE = 1024 * 1024;
+/** Bytes of zeros that take some hundredths of a second. */
+const BREATH = 32 * READ_SIZE;
 
 export interface Delivery {
 	readonly request: OutputRequest;
@@ -79,16 +83,30 @@ export async function checkDestination(dest: string): Promise<void> {
 	}
 }
 
-async function digestFile(path: string, delivery: Delivery): Promise<string> {
-	const { total, progress, signal } = delivery;
+/** A file piece by piece. Holes are not read: the kernel makes pages of zeros for them, which takes longer than their digest. */
+async function* piecesOf(path: string, size: number): AsyncIterable<Uint8Array> {
+	const zeros = Buffer.alloc(READ_SIZE);
+	// What cannot be mapped is read as it is.
+	const extents = await dataOf(path).catch(() => [{ start: 0, length: size }]);
+	let at = 0;
+	for (const { start, length } of [...extents, { start: size, length: 0 }]) {
+		for (; at < start; at += READ_SIZE) yield zeros.subarray(0, Math.min(READ_SIZE, start - at));
+		at = Math.min(start + length, size);
+		if (at > start) yield* createReadStream(path, { start, end: at - 1, highWaterMark: READ_SIZE });
+	}
+}
+
+async function digestFile(path: string, { total, progress, signal }: Delivery): Promise<string> {
 	const { size } = await stat(path);
 	const hash = createHash("sha256");
 	let read = 0;
-	const stream = createReadStream(path, { highWaterMark: READ_SIZE, ...(signal === undefined ? {} : { signal }) });
-	for await (const chunk of stream) {
-		hash.update(chunk as Uint8Array);
-		read += (chunk as Uint8Array).length;
+	for await (const piece of piecesOf(path, size)) {
+		hash.update(piece);
+		read += piece.length;
 		progress(total * (WRITING + (1 - WRITING) * (read / size)), total);
+		// A signal, and what shows the progress, have their turn.
+		if (read % BREATH < piece.length) await setImmediate();
+		signal?.throwIfAborted();
 	}
 	return hash.digest("hex");
 }
