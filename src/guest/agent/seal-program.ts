@@ -88,10 +88,11 @@ def content(path):
     try:
         data = b""
         while True:
+            # of a file of the kernel's a part at a time, however much is asked for
             piece = os.read(fd, PIECE)
-            data += piece
-            if not piece or len(piece) < 4096:
+            if not piece:
                 return data
+            data += piece
     except OSError:
         return b""
     finally:

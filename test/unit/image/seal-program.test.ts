@@ -194,6 +194,18 @@ describe("what it prints", () => {
 		expect(await readFile(join(root.path, "run/stub-resolv.conf"), "utf8")).toBe("nameserver 10.0.2.3\n");
 	});
 
+	test("all of a file of the kernel's, which gives a page at a time", async () => {
+		const root = await machine();
+		const last = [
+			"def contents(*_):",
+			'    with open("/proc/self/maps", "rb") as file:',
+			'        lines = file.read().split(b"\\n")',
+			'    more = len(b"\\n".join(lines)) > 4096',
+			'    return b"%r %r\\n" % (more, content("/proc/self/maps").split(b"\\n")[-2] == lines[-2])',
+		];
+		expect(await root.byProgram(REQUEST, `${last.join("\n")}\n`)).toBe(`True True\n${CLEAN}`);
+	});
+
 	test("what the image holds, as a shell does", async () => {
 		const root = await machine();
 		const folder = join(root.path, "usr/share/nodebuild");
