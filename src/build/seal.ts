@@ -116,6 +116,6 @@ function requireClean(printed: readonly string[]): void {
 		code: "SEAL_FAILED",
 		message: "the sealed disk still carries what belongs to the machine that built it",
 		details: found.slice(0, SHOWN),
-		hint: "a service may have written it while the image was sealed; stop and disable it in the last step",
+		hint: "a service may have written it while the image was sealed (stop and disable it in the last step), or it cannot be removed: a mount, or an attribute that chattr(1) set",
 	});
 }

@@ -37,3 +37,40 @@ unset IFS
 set +f
 `;
 }
+
+/**
+ * `detach PLACE...`: what is mounted at or below one of these folders goes, so that whoever removes what lies there finds what
+ * is on the disk, and nothing else: a file system in memory would hide it, and behind a bind mount lie somebody else's files
+ * (mountinfo in proc_pid_mountinfo(5)). A disk that is mounted there and nowhere else stays.
+ */
+export const DETACH_SCRIPT = `newline='
+'
+detach() {
+	set -f
+	mounts=$(cat /proc/self/mountinfo 2>/dev/null)
+	for place in "$@"; do
+		cd -P "$place" 2>/dev/null || continue
+		place=$PWD elsewhere=" "
+		IFS=$newline
+		for line in $mounts; do
+			unset IFS
+			set -- $line
+			case $5 in "$place"|"$place"/*) ;; *) elsewhere="$elsewhere$3 " ;; esac
+		done
+		IFS=$newline
+		for line in $mounts; do
+			unset IFS
+			set -- $line
+			case $5 in "$place"|"$place"/*) ;; *) continue ;; esac
+			case \${line#* - } in
+				*" /dev/loop"*) ;;
+				*" /dev/"*) case $elsewhere in *" $3 "*) ;; *) [ "$4" != / ] || continue ;; esac ;;
+			esac
+			umount -l "$(printf %b "$5")" 2>/dev/null
+		done
+	done
+	unset IFS
+	set +f
+	cd /
+}
+`;

@@ -40,14 +40,17 @@ const STOP_BY_MANAGER = `	units=$(systemctl list-units --type=timer,path,socket,
 `;
 
 const STOP_SERVICES = `	units=
-	for group in $cg/system.slice/*.service $cg/system.slice/*.slice/*.service; do
+	for group in $cg/*.slice/*.service $cg/*.slice/*.slice/*.service; do
 		# "populated 1": it has processes
 		read -r word populated < "$group/cgroup.events" && [ "$populated" = 1 ] || continue
 		unit=\${group##*/}
 		case $unit in
 			${OURS}) ;;
 			${WEB_SERVERS.join("|")}) [ ! -e /etc/systemd/system/$unit ] && [ ! -e /etc/systemd/system/$unit.d ] || units="$units $unit" ;;
-			${PLAIN}) groups="$groups $group" ;;
+			${PLAIN})
+				# one of that name that the Nodefile wrote
+				if [ -f /etc/systemd/system/$unit ] && [ ! -L /etc/systemd/system/$unit ]; then units="$units $unit"
+				else groups="$groups $group"; fi ;;
 			*) units="$units $unit" ;;
 		esac
 	done 2>/dev/null

@@ -111,7 +111,7 @@ const KINDS = { any: "", file: "-type f", text: "-type f -size +0" } as const;
  */
 function search(): string {
 	const rows = RESIDUES.flatMap(({ description, below }) => (below === undefined ? [] : [{ description, ...below }]));
-	const within = (roots: readonly string[]): string[] => roots.map((root) => `${root}/*`);
+	const within = (roots: readonly string[]): string[] => roots.map((root) => `${root}/?*`);
 	const tests = rows.map(({ roots, kind, endings = [] }) => {
 		const paths = within(roots).map((path) => `-path '${path}'`);
 		const names = endings.map((ending) => `-name '*${ending}'`);
@@ -119,9 +119,10 @@ function search(): string {
 	});
 	const roots = rows.flatMap(({ roots: those }) => those);
 	const cases = rows.map(({ description, roots: those }) => `\t${within(those).join("|")}) what="${description}" ;;\n`);
-	return `find ${roots.join(" ")} -xdev ${anyOf(["-path /tmp", ...tests])} -print 2>/dev/null | while IFS= read -r path; do
+	// the slash: it may be a link
+	return `find ${roots.map((root) => `${root}/`).join(" ")} -xdev ${anyOf(["-path /tmp/", ...tests])} -print 2>/dev/null | while IFS= read -r path; do
 	case $path in
-	/tmp) echo "${LOOKED}"; continue ;;
+	/tmp/) echo "${LOOKED}"; continue ;;
 ${cases.join("")}	*) what="a name with a line break" ;;
 	esac
 	left "$path"

@@ -6,7 +6,7 @@ import type { ImageConfig } from "../plan/types.ts";
 import { configScript } from "./config-files.ts";
 import { CONTENTS_ROW, contentsScript } from "./contents.ts";
 import { HOLD_SCRIPT } from "./hold.ts";
-import { forEachDisk, READ_DISKS } from "./mounts.ts";
+import { DETACH_SCRIPT, forEachDisk, READ_DISKS } from "./mounts.ts";
 import { END_SCRIPT, GONE_SCRIPT, QUIESCE_SCRIPT, QUIET_ROWS, STOP_SCRIPT } from "./quiesce.ts";
 import { LOOKED, RESIDUE_ROWS, residueScript, STILL } from "./residue.ts";
 
@@ -26,6 +26,11 @@ const PACKAGE_CACHES = [
 	...["/var/cache/apt/*.bin", "/var/cache/dnf/*", "/var/cache/yum/*", "/var/cache/libdnf5/*"],
 	...["/var/cache/zypp/*", "/var/cache/apk/*"],
 ];
+
+/** Where all that is. */
+const CACHE_PLACES = ["/var/lib/apt", "/var/cache", "/var/lib/cloud"];
+/** Where everything goes, or at least all that was written. */
+const CLEANED_PLACES = ["/tmp", "/var/tmp", "/var/log"];
 
 /** What cloud-init keeps, but for seeds and scripts: nobody needs it any more, and it is many small files. */
 const CLOUD_STATE = ["/var/lib/cloud/[!s]*", "/var/lib/cloud/sem"];
@@ -65,8 +70,12 @@ const anyOf = (test: string, patterns: readonly string[]): string =>
  * program. What it says is that of BusyBox's find too.
  */
 const FIND = [
-	'find "$@" /tmp /var/tmp /var/log -xdev -depth',
-	`\\( -path /tmp -o -path /var/tmp -o -path /var/log \\) -o`,
+	// the slash: it may be a link
+	`find "$@" ${CLEANED_PLACES.map((place) => `${place}/`).join(" ")} -xdev -depth`,
+	`${anyOf(
+		"-path",
+		CLEANED_PLACES.map((place) => `${place}/`),
+	)} -o`,
 	`\\( ! -path '/var/log/*' -o ${anyOf("-path", REMOVED_LOGS)} -o -type f ${anyOf(
 		"-name",
 		OLD_LOGS.map((ending) => `*${ending}`),
@@ -99,7 +108,8 @@ IFS='
 '
 set -f
 for log in $(${FIND}); do
-	: > "$log"
+	# a special command would end the shell where it fails
+	command : > "$log"
 done
 set +f
 unset IFS
@@ -123,10 +133,19 @@ const TRIM_SCRIPT = forEachDisk(`	case $type in
 		*) sync; fstrim "$point" 2>/dev/null ;;
 	esac`);
 
+const NEEDS_FIND = `command -v find >/dev/null || {
+	echo "what is to be removed cannot be found: the machine has no find(1), of findutils or BusyBox"
+	exit
+}
+`;
+
 /** Brings configuration into the guest and removes everything that is this machine's alone. */
 export function cleanScript(options: SealOptions): string {
 	return [
 		"set -u\n",
+		NEEDS_FIND,
+		DETACH_SCRIPT,
+		`detach ${CACHE_PLACES.join(" ")}\n`,
 		// most of the work of the cleaning, and nothing that a service needs: on another processor, where there is one
 		`${REMOVE_MOST} &\nremoving=$!\n`,
 		STOP_SCRIPT,
@@ -135,6 +154,7 @@ export function cleanScript(options: SealOptions): string {
 		READ_DISKS,
 		QUIESCE_SCRIPT,
 		"wait $configuring || exit 1\nwait $removing\n",
+		`detach ${CLEANED_PLACES.join(" ")}\n`,
 		clean(options.buildFiles),
 		GONE_SCRIPT,
 		TRIM_SCRIPT,
@@ -153,7 +173,9 @@ export function sealScript(options: SealOptions): string {
 export function sealRequest({ config, buildFiles }: SealOptions): string {
 	const rows = [
 		...QUIET_ROWS,
+		["mounts", ...CACHE_PLACES],
 		["cache", ...PACKAGE_CACHES],
+		["clean", ...CLEANED_PLACES],
 		["remove", ...buildFiles, ...REMOVED],
 		["folder", ...foldersOf(buildFiles)],
 		["log", ...REMOVED_LOGS],

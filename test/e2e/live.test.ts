@@ -68,9 +68,14 @@ describe("a machine is resumed", () => {
 	});
 
 	it("and sealed by the program that waits in it, with none of the machine's own", async () => {
-		const left =
-			"RUN rm /usr/bin/find /usr/sbin/fsfreeze; touch /tmp/left; echo left > /var/log/left.log; id > /etc/ssh/ssh_host_a_key";
-		await write("RUN echo sealed", left);
+		const left = [
+			"rm /usr/bin/find /usr/sbin/fsfreeze",
+			"touch /tmp/left; echo left > /var/log/left.log; id > /etc/ssh/ssh_host_a_key",
+			// What is hidden goes, too; what is only shown there stays.
+			"echo left > /var/tmp/left; mount -t tmpfs tmpfs /var/tmp",
+			"mkdir /srv/data /var/log/data; echo kept > /srv/data/kept; mount --bind /srv/data /var/log/data",
+		].join("; ");
+		await write("RUN echo sealed", `RUN ${left}`);
 		const disk = project.path("sealed.raw");
 		expect(starts(await build([...args, "-o", disk]))).toEqual(["resume"]);
 		const [check, journal] = [await checkRoot(disk), await superblock(disk)];
@@ -79,6 +84,8 @@ describe("a machine is resumed", () => {
 		expect(await debugfs(disk, "ls -p /etc/ssh")).not.toContain("ssh_host_");
 		expect(await debugfs(disk, "ls -p /var/log")).toContain("left.log");
 		expect(await debugfs(disk, "cat /var/log/left.log")).toBe("");
+		expect(await debugfs(disk, "ls -p /var/tmp")).not.toContain("left");
+		expect(await debugfs(disk, "cat /srv/data/kept")).toBe("kept\n");
 	});
 
 	/** The kernel has just taken new keys for its random numbers; by itself it does so once a minute. */

@@ -6,7 +6,7 @@
 export const HOLD = `
 # linux/fs.h, sys/mount.h
 FIFREEZE, FITHAW = 0xC0045877, 0xC0045878
-MS_RDONLY, MS_REMOUNT = 1, 32
+MS_RDONLY, MS_REMOUNT, MNT_DETACH = 1, 32, 2
 
 # proc_mounts(5)
 ESCAPES = ((b"\\\\040", b" "), (b"\\\\011", b"\\t"), (b"\\\\012", b"\\n"), (b"\\\\134", b"\\\\"))
@@ -20,10 +20,31 @@ def mounted():
         if not device.startswith(b"/dev/") or b"ro" in options.split(b",") or device in disks:
             continue
         require(kind in (b"ext3", b"ext4", b"vfat"))
-        for code, letter in ESCAPES:
-            point = point.replace(code, letter)
-        disks[device] = (point, kind)
+        disks[device] = (unescaped(point), kind)
     return disks
+
+
+def unescaped(point):
+    for code, letter in ESCAPES:
+        point = point.replace(code, letter)
+    return point
+
+
+# see image/mounts.ts
+def detach(places):
+    rows = [row.split(b" ") for row in content("/proc/self/mountinfo").split(b"\\n") if row]
+    for place in [os.fsencode(os.path.realpath(place)) for place in places]:
+        inside = [row for row in rows if row[4] == place or row[4].startswith(place + b"/")]
+        elsewhere = {row[2] for row in rows if row not in inside}
+        for row in inside:
+            source = row[row.index(b"-") + 2]
+            disk = source.startswith(b"/dev/") and not source.startswith(b"/dev/loop")
+            if not disk or row[3] != b"/" or row[2] in elsewhere:
+                unmount(unescaped(row[4]))
+
+
+def unmount(point):
+    libc.umount2(point, MNT_DETACH)
 
 
 # in turn: what may lie in a file of another one was mounted later

@@ -5,7 +5,7 @@
 
 export const QUIET = `
 MANAGER = "/sys/fs/cgroup/init.scope/cgroup.freeze"
-SERVICES = "/sys/fs/cgroup/system.slice/"
+SLICES = "/sys/fs/cgroup"
 UNITS = "/etc/systemd/system/"
 # seconds that a process has to end
 PATIENCE = 10
@@ -13,19 +13,30 @@ PATIENCE = 10
 
 # has those end that keep something
 def stop_services(plan, plain):
-    units = names_in(SERVICES)
-    for part in [name for name in units if name.endswith(".slice")]:
-        units += [part + "/" + unit for unit in names_in(SERVICES + part)]
     stopped = []
-    for group in units:
+    for group in service_groups(SLICES, 2):
         unit = os.path.basename(group)
-        if not unit.endswith(".service") or unit == plan["ours"][0] or is_plain(b"/" + unit.encode(), plain):
+        path = UNITS + unit
+        if unit == plan["ours"][0] or b"populated 1" not in content("%s/cgroup.events" % group):
             continue
-        own = unit not in plan["server"] or os.path.exists(UNITS + unit) or os.path.exists(UNITS + unit + ".d")
-        if own and b"populated 1" in content("%s%s/cgroup.events" % (SERVICES, group)):
+        if unit in plan["server"]:
+            own = os.path.exists(path) or os.path.exists(path + ".d")
+        else:
+            # or one of that name that the Nodefile wrote
+            own = not is_plain(b"/" + unit.encode(), plain) or (os.path.isfile(path) and not os.path.islink(path))
+        if own:
             stopped.append(unit.encode())
     if stopped:
         os.waitpid(spawn(b"/bin/sh", [b"sh", b"-c", b'exec systemctl stop "$@"', b"sh", *stopped], ENVIRONMENT, []), 0)
+
+
+# in slices, and in those below them
+def service_groups(folder, depth):
+    for slice in [name for name in names_in(folder) if name.endswith(".slice")]:
+        inner = "%s/%s" % (folder, slice)
+        yield from ("%s/%s" % (inner, name) for name in names_in(inner) if name.endswith(".service"))
+        if depth > 1:
+            yield from service_groups(inner, depth - 1)
 
 
 def is_plain(group, plain):

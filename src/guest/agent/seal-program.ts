@@ -28,7 +28,7 @@ def seal(text, tell):
     held, shell, quiet, still = [], None, False, False
     try:
         enter(THEIRS)
-        disks = mounted()
+        mounted()
         require(os.path.exists(MANAGER))
         # the configuration: on another processor, where there is one
         shell = spawn(b"/bin/sh", [b"sh", b"-c", script], ENVIRONMENT, [])
@@ -38,6 +38,7 @@ def seal(text, tell):
         write(MANAGER, b"1")
         asked, killed = end_processes(plain, shell)
         # most of what is removed, while processes end
+        detach(plan["mounts"])
         remove_all(plan["cache"])
         remove_cloud_state()
         lasting = left_of(asked)
@@ -45,7 +46,9 @@ def seal(text, tell):
         require(not left_of(killed + lasting))
         configured, shell = shell, None
         require(os.waitpid(configured, 0)[1] == 0)
+        detach(plan["clean"])
         clean(plan)
+        disks = mounted()
         hold(disks, held)
         unclean = file_systems(disks)
         tell(contents(*plan["contents"]) + plan["still"][0].encode() + b"\\n")
@@ -141,15 +144,14 @@ def found(pattern):
     return paths
 
 
-# everything in the folder and on its file system, what lies in a folder before that
+# everything in the folder, which may be a link, and on its file system; what lies in a folder before that
 def below(folder, device=None):
     try:
         if device is None:
-            if os.path.islink(folder):
-                return
             device = os.stat(folder).st_dev
         entries = list(os.scandir(folder))
-    except OSError:
+    except OSError as error:
+        require(error.errno != ENAMETOOLONG)
         return
     for entry in entries:
         if entry.is_dir(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_dev == device:
@@ -157,12 +159,16 @@ def below(folder, device=None):
         yield entry
 
 
+# asm-generic/errno.h: find(1) gets there step by step
+ENAMETOOLONG = 36
+
+
 # what stays nevertheless is found later
 def attempt(action, *arguments):
     try:
         action(*arguments)
-    except OSError:
-        pass
+    except OSError as error:
+        require(error.errno != ENAMETOOLONG)
 
 
 def remove(path):
@@ -201,10 +207,11 @@ def clean(plan):
         write("/etc/hostname", b"localhost\\n")
     if resolver_is_ours():
         write(RESOLVER, b"")
-    for folder in ("/tmp", "/var/tmp"):
+    *folders, logs = plan["clean"]
+    for folder in folders:
         for entry in below(folder):
             attempt(os.rmdir if entry.is_dir(follow_symlinks=False) else os.unlink, entry.path)
-    for entry in below("/var/log"):
+    for entry in below(logs):
         file = entry.is_file(follow_symlinks=False)
         if any(fits(entry.path, pattern) for pattern in plan["log"]):
             attempt(os.rmdir if entry.is_dir(follow_symlinks=False) else os.unlink, entry.path)

@@ -29,7 +29,14 @@ export async function fakeRoot(programs: Readonly<Record<string, string>> = {}):
 	for (const tree of TREES) await mkdir(join(path, tree));
 	for (const folder of ["var/tmp", "var/log", "bin"]) await mkdir(join(path, folder));
 	// What would act on this host does nothing unless a test says what.
-	const stand = { systemctl: "exit 0", fstrim: "exit 0", getent: "exit 0", sync: "exit 0", ...programs };
+	const stand = {
+		systemctl: "exit 0",
+		umount: "exit 0",
+		fstrim: "exit 0",
+		getent: "exit 0",
+		sync: "exit 0",
+		...programs,
+	};
 	for (const [name, script] of Object.entries(stand)) {
 		await writeFile(join(path, "bin", name), `#!/bin/sh\n${script}\n`);
 		await chmod(join(path, "bin", name), 0o755);
@@ -70,6 +77,10 @@ def enter(namespaces):
 def freeze(point, held):
     require(called("fsfreeze", "-f", point))
     held.append(os.open("${root}/proc", os.O_RDONLY))
+
+
+def unmount(point):
+    called("umount", "-l", point)
 
 
 def thaw(fd):

@@ -57,11 +57,17 @@ describe("the end of what runs", () => {
 			...group("nginx.service"),
 			...group("httpd.service"),
 			...group("app.socket"),
+			...group("systemd-mine.service"),
+			"etc/systemd/system/systemd-mine.service": "[Service]\n",
+			"sys/fs/cgroup/own.slice/own-part.slice/part.service/cgroup.events": "populated 1\n",
 			"etc/systemd/system/httpd.service.d/own.conf": "[Service]\nExecStopPost=/usr/bin/true\n",
 		});
 		expect(await root.byProgram(REQUEST)).toBe(CLEAN);
 		const [stop = "", ...others] = await callsOf(root);
-		expect(stop.split(" ").sort()).toEqual(["app@1.service", "database.service", "httpd.service", "stop", "systemctl"]);
+		expect(stop.split(" ").sort()).toEqual([
+			...["app@1.service", "database.service", "httpd.service", "part.service", "stop", "systemctl"],
+			"systemd-mine.service",
+		]);
 		expect(others).toEqual([]);
 		expect(await readFile(join(root.path, MANAGER), "utf8")).toBe("1");
 	});
@@ -161,6 +167,19 @@ describe("what it leaves to a shell", () => {
 		await root.put({ "tmp/a": "" });
 		expect(await root.byProgram(REQUEST)).toBeUndefined();
 		expect(await readFile(join(root.path, "tmp/a"), "utf8")).toBe("");
+	});
+
+	test("what has too long a path for it, in temporary files as in logs", async () => {
+		const root = await machine();
+		const deep = 'import os, sys; os.chdir(sys.argv[1])\nfor _ in range(20): os.mkdir(250 * "d"); os.chdir(250 * "d")';
+		for (const folder of ["tmp", "var/log"]) {
+			expect(spawnSync("python3", ["-c", deep, join(root.path, folder)]).status).toBe(0);
+			expect(await root.byProgram(REQUEST)).toBeUndefined();
+			// node has no way down there.
+			spawnSync("rm", ["-rf", join(root.path, folder)]);
+			await mkdir(join(root.path, folder));
+		}
+		expect(await root.byProgram(REQUEST)).toBe(CLEAN);
 	});
 
 	test("a configuration that cannot be written", async () => {

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { HOLD_SCRIPT, REMOUNT_SCRIPT } from "../../../src/image/hold.ts";
@@ -152,7 +152,61 @@ describe.each(WAYS)("sealing by %s", (_who, sealed) => {
 	});
 });
 
+/** What is mounted, as in /proc/self/mountinfo, and what is taken away of it. */
+describe.each(WAYS)("what is mounted where %s cleans", (_who, sealed) => {
+	const MOUNTS = [
+		"21 1 254:3 / / rw - ext4 /dev/vda3 rw",
+		"22 21 0:20 / /run rw - tmpfs tmpfs rw",
+		"23 21 0:40 / /tmp rw - tmpfs tmpfs rw",
+		"24 23 254:3 /srv/chroot /tmp/my\\040chroot rw shared:1 - ext4 /dev/vda3 rw",
+		"25 21 254:16 / /srv/data rw - ext4 /dev/vdb rw",
+		"26 21 254:16 / /var/log/data rw - ext4 /dev/vdb rw",
+		"27 21 254:32 / /var/log/own rw - ext4 /dev/vdc rw",
+		"28 21 7:0 / /var/tmp/loop rw - ext4 /dev/loop0 rw",
+		"29 21 254:3 /srv/apt /var/cache/apt rw - ext4 /dev/vda3 rw",
+		"30 21 0:50 / /var/logs rw - tmpfs tmpfs rw",
+	];
+
+	test("goes, unless it is a disk of its own", async () => {
+		const root = await fakeRoot({ umount: `echo "$*" >> "\${0%/*}/calls"` });
+		const places = ["var/log", "var/cache", "tmp", "var/tmp", "var/lib/apt", "var/lib/cloud"];
+		for (const place of places) await mkdir(join(root.path, place), { recursive: true });
+		const mountinfo = MOUNTS.map((line) => line.replace(/^((?:\S+ ){4})(\/\S+)/, `$1${root.path}$2`)).join("\n");
+		await root.put({
+			"etc/machine-id": "",
+			"proc/mounts": "",
+			"proc/self/mountinfo": `${mountinfo}\n`,
+			"bin/calls": "",
+		});
+		await sealed(root);
+		const calls = (await readFile(join(root.path, "bin/calls"), "utf8")).replaceAll(root.path, "").split("\n");
+		expect(calls.slice(0, -1).sort()).toEqual(
+			["/tmp", "/tmp/my chroot", "/var/cache/apt", "/var/log/data", "/var/tmp/loop"].map((point) => `-l ${point}`),
+		);
+	});
+
+	test("is what lies behind a link, too", async () => {
+		const root = await cleanRoot();
+		await rm(join(root.path, "var/log"), { recursive: true });
+		await root.link("var/log", `${root.path}/srv/log`);
+		await root.put({ "srv/log/app.log": "text\n", "srv/log/journal/id/system.journal": "x" });
+		await sealed(root);
+		expect(await readFile(join(root.path, "srv/log/app.log"), "utf8")).toBe("");
+		expect(await readdir(join(root.path, "srv/log/journal"))).toEqual([]);
+		await root.put({ "srv/log/app.log": "text\n" });
+		expect(await residue(root)).toEqual([`logs: ${root.path}/var/log/app.log`]);
+	});
+});
+
 describe("sealing by a shell", () => {
+	test("says so where nothing can be found, and does nothing", async () => {
+		const root = await cleanRoot();
+		await root.put({ "tmp/a": "" });
+		const { status, stdout } = await root.sh(`command() { false; }\n${seal}`);
+		expect([status, stdout]).toEqual([0, expect.stringContaining("no find(1)")]);
+		expect(existsSync(join(root.path, "tmp/a"))).toBe(true);
+	});
+
 	test("fails when the configuration cannot be written", async () => {
 		const root = await cleanRoot();
 		await root.put({ "etc/profile.d": "a file where a folder belongs" });
@@ -187,12 +241,16 @@ describe("sealing by a shell", () => {
 			...group("systemd-journald.service", true),
 			...group("nginx.service", true),
 			...group("ssh.service", true),
+			...group("systemd-mine.service", true),
+			"etc/systemd/system/systemd-mine.service": "[Service]\n",
+			"sys/fs/cgroup/own.slice/own-part.slice/part.service/cgroup.events": "populated 1\n",
 			"sys/fs/cgroup/system.slice/ssh.service/cgroup.kill": "",
 			"sys/fs/cgroup/system.slice/database.service/cgroup.kill": "",
 			"bin/systemctl": `#!/bin/sh\necho "$@" >> "\${0%/*}/calls"\n`,
 		});
 		expect(await root.sh(seal)).toMatchObject({ status: 0, stderr: "" });
-		expect(await readFile(join(root.path, "bin/calls"), "utf8")).toBe("stop database.service app@1.service\n");
+		const stopped = (await readFile(join(root.path, "bin/calls"), "utf8")).trim().split(" ").sort();
+		expect(stopped).toEqual(["app@1.service", "database.service", "part.service", "stop", "systemd-mine.service"]);
 		const killed = (name: string) =>
 			readFile(join(root.path, `sys/fs/cgroup/system.slice/${name}/cgroup.kill`), "utf8");
 		expect([await killed("ssh.service"), await killed("database.service")]).toEqual(["1\n", ""]);

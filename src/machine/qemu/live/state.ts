@@ -101,11 +101,13 @@ export async function readFitting(folder: string, fits: Digest): Promise<LiveRec
 
 /** @throws NodebuildError STORE_INVALID when the state's files are not what was written. */
 export async function requireWhole(folder: string, record: LiveRecord): Promise<void> {
-	const sum = (name: string): Promise<string> => sha256File(join(folder, name)).catch(messageOf);
+	// One that is a pipe would be waited for.
+	const sum = async (name: string): Promise<string> =>
+		(await stat(join(folder, name))).isFile() ? await sha256File(join(folder, name)) : "";
 	const [devices, delta, disk] = await Promise.all([
-		sum(DEVICES),
-		sum(DELTA),
-		record.diskSha256 === undefined ? undefined : sum(DISK),
+		sum(DEVICES).catch(messageOf),
+		sum(DELTA).catch(messageOf),
+		record.diskSha256 === undefined ? undefined : sum(DISK).catch(messageOf),
 	]);
 	if (devices === record.devicesSha256 && delta === record.deltaSha256 && disk === record.diskSha256) return;
 	throw new NodebuildError({ code: "STORE_INVALID", message: "its files are not what was written" });
