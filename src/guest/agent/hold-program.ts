@@ -33,7 +33,12 @@ def unescaped(point):
 # see image/mounts.ts
 def detach(places):
     rows = [row.split(b" ") for row in content("/proc/self/mountinfo").split(b"\\n") if row]
-    for place in [os.fsencode(os.path.realpath(place)) for place in places]:
+    for place in places:
+        try:
+            os.chdir(place)
+            place = os.getcwdb()
+        except OSError:
+            continue
         inside = [row for row in rows if row[4] == place or row[4].startswith(place + b"/")]
         elsewhere = {row[2] for row in rows if row not in inside}
         for row in inside:
@@ -41,6 +46,7 @@ def detach(places):
             disk = source.startswith(b"/dev/") and not source.startswith(b"/dev/loop")
             if not disk or row[3] != b"/" or row[2] in elsewhere:
                 unmount(unescaped(row[4]))
+    os.chdir("/")
 
 
 def unmount(point):

@@ -17,14 +17,12 @@ def stop_services(plan, plain):
     for group in service_groups(SLICES, 2):
         unit = os.path.basename(group)
         path = UNITS + unit
-        if unit == plan["ours"][0] or b"populated 1" not in content("%s/cgroup.events" % group):
-            continue
         if unit in plan["server"]:
             own = os.path.exists(path) or os.path.exists(path + ".d")
         else:
             # or one of that name that the Nodefile wrote
             own = not is_plain(b"/" + unit.encode(), plain) or (os.path.isfile(path) and not os.path.islink(path))
-        if own:
+        if own and unit != plan["ours"][0] and b"populated 1" in content("%s/cgroup.events" % group):
             stopped.append(unit.encode())
     if stopped:
         os.waitpid(spawn(b"/bin/sh", [b"sh", b"-c", b'exec systemctl stop "$@"', b"sh", *stopped], ENVIRONMENT, []), 0)
