@@ -28,7 +28,7 @@ const PACKAGE_CACHES = [
 ];
 
 /** Where all that is. */
-const CACHE_PLACES = ["/var/lib/apt", "/var/cache", "/var/lib/cloud"];
+const CACHE_PLACES = [...foldersOf(PACKAGE_CACHES), "/var/lib/cloud"];
 /** Where everything goes, or at least all that was written. */
 const CLEANED_PLACES = ["/tmp", "/var/tmp", "/var/log"];
 
@@ -122,9 +122,9 @@ function rmdir(files: readonly string[]): string {
 		.join("");
 }
 
-const foldersOf = (files: readonly string[]): string[] => [
-	...new Set(files.map((file) => file.slice(0, file.lastIndexOf("/")))),
-];
+function foldersOf(paths: readonly string[]): string[] {
+	return [...new Set(paths.map((path) => path.slice(0, path.lastIndexOf("/"))))];
+}
 
 /** Free blocks of ext2 to ext4 and FAT are cleared from outside (free-blocks.ts); others give back what they can. */
 const TRIM_SCRIPT = forEachDisk(`	case $type in
@@ -151,10 +151,10 @@ export function cleanScript(options: SealOptions): string {
 		STOP_SCRIPT,
 		`(\nset -e\n${configScript(options.config)}) &\nconfiguring=$!\n`,
 		END_SCRIPT,
-		READ_DISKS,
 		QUIESCE_SCRIPT,
 		"wait $configuring || exit 1\nwait $removing\n",
 		`detach ${CLEANED_PLACES.join(" ")}\n`,
+		READ_DISKS,
 		clean(options.buildFiles),
 		GONE_SCRIPT,
 		TRIM_SCRIPT,

@@ -28,6 +28,7 @@ def seal(text, tell):
     held, shell, quiet, still = [], None, False, False
     try:
         enter(THEIRS)
+        # of kinds that it knows; once more when some are taken away
         mounted()
         require(os.path.exists(MANAGER))
         # the configuration: on another processor, where there is one
@@ -171,11 +172,15 @@ def attempt(action, *arguments):
         require(error.errno != ENAMETOOLONG)
 
 
+def drop(entry):
+    attempt(os.rmdir if entry.is_dir(follow_symlinks=False) else os.unlink, entry.path)
+
+
 def remove(path):
     if not os.path.isdir(path) or os.path.islink(path):
         return attempt(os.unlink, path)
     for entry in below(path):
-        attempt(os.rmdir if entry.is_dir(follow_symlinks=False) else os.unlink, entry.path)
+        drop(entry)
     attempt(os.rmdir, path)
 
 
@@ -210,11 +215,11 @@ def clean(plan):
     *folders, logs = plan["clean"]
     for folder in folders:
         for entry in below(folder):
-            attempt(os.rmdir if entry.is_dir(follow_symlinks=False) else os.unlink, entry.path)
+            drop(entry)
     for entry in below(logs):
         file = entry.is_file(follow_symlinks=False)
         if any(fits(entry.path, pattern) for pattern in plan["log"]):
-            attempt(os.rmdir if entry.is_dir(follow_symlinks=False) else os.unlink, entry.path)
+            drop(entry)
         elif file and entry.name.endswith(tuple(plan["old"])):
             attempt(os.unlink, entry.path)
         elif file and entry.stat().st_size > 0:

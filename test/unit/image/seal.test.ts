@@ -165,11 +165,12 @@ describe.each(WAYS)("what is mounted where %s cleans", (_who, sealed) => {
 		"28 21 7:0 / /var/tmp/loop rw - ext4 /dev/loop0 rw",
 		"29 21 254:3 /srv/apt /var/cache/apt rw - ext4 /dev/vda3 rw",
 		"30 21 0:50 / /var/logs rw - tmpfs tmpfs rw",
+		"31 21 254:3 /srv/cache /var/cache/app rw - ext4 /dev/vda3 rw",
 	];
 
 	test("goes, unless it is a disk of its own", async () => {
 		const root = await fakeRoot({ umount: `echo "$*" >> "\${0%/*}/calls"` });
-		const places = ["var/log", "var/cache", "tmp", "var/tmp", "var/lib/apt", "var/lib/cloud"];
+		const places = ["var/cache/apt", "var/lib/apt/lists", "var/lib/cloud"];
 		for (const place of places) await mkdir(join(root.path, place), { recursive: true });
 		const mountinfo = MOUNTS.map((line) => line.replace(/^((?:\S+ ){4})(\/\S+)/, `$1${root.path}$2`)).join("\n");
 		await root.put({
@@ -199,6 +200,18 @@ describe.each(WAYS)("what is mounted where %s cleans", (_who, sealed) => {
 });
 
 describe("sealing by a shell", () => {
+	test("looks at the disks that are mounted once some were taken away", async () => {
+		const umount = `root=\${0%/bin/*}; echo "/dev/vda3 / ext4 rw 0 0" > "$root/proc/mounts"`;
+		const root = await fakeRoot({ umount });
+		await root.put({
+			"etc/machine-id": "",
+			"proc/mounts": "/dev/vda3 / ext4 rw 0 0\n/dev/loop0 /tmp/a ext4 rw 0 0\n",
+			"proc/self/mountinfo": `28 21 7:0 / ${root.path}/tmp/a rw - ext4 /dev/loop0 rw\n`,
+		});
+		const { stdout } = await root.sh(`${seal}printf %s "$disks"\n`);
+		expect(stdout).toBe("/dev/vda3 / ext4 rw 0 0\n");
+	});
+
 	test("says so where nothing can be found, and does nothing", async () => {
 		const root = await cleanRoot();
 		await root.put({ "tmp/a": "" });
