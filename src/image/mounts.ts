@@ -50,7 +50,7 @@ detach() {
 	mounts=$(cat /proc/self/mountinfo 2>/dev/null)
 	for place in "$@"; do
 		cd -P "$place" 2>/dev/null || continue
-		place=$PWD elsewhere=" "
+		place=$PWD elsewhere=" " points=
 		IFS=$newline
 		for line in $mounts; do
 			unset IFS
@@ -66,8 +66,14 @@ detach() {
 				*" /dev/loop"*) ;;
 				*" /dev/"*) case $elsewhere in *" $3 "*) ;; *) [ "$4" != / ] || continue ;; esac ;;
 			esac
-			umount -l "$(printf %b "$5")" 2>/dev/null
+			# what was mounted later hides what was before
+			points=$5$newline$points
 		done
+		IFS=$newline
+		for point in $points; do
+			umount -l "$(printf %b "$point")" 2>/dev/null
+		done
+		unset IFS
 	done
 	unset IFS
 	set +f

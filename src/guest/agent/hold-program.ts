@@ -41,7 +41,8 @@ def detach(places):
             continue
         inside = [row for row in rows if row[4] == place or row[4].startswith(place + b"/")]
         elsewhere = {row[2] for row in rows if row not in inside}
-        for row in inside:
+        # what was mounted later hides what was before
+        for row in reversed(inside):
             source = row[row.index(b"-") + 2]
             disk = source.startswith(b"/dev/") and not source.startswith(b"/dev/loop")
             if not disk or row[3] != b"/" or row[2] in elsewhere:

@@ -181,6 +181,8 @@ describe.each(WAYS)("what is mounted where %s cleans", (_who, sealed) => {
 		});
 		await sealed(root);
 		const calls = (await readFile(join(root.path, "bin/calls"), "utf8")).replaceAll(root.path, "").split("\n");
+		// The last mounted first.
+		expect(calls.indexOf("-l /tmp/my chroot")).toBeLessThan(calls.indexOf("-l /tmp"));
 		expect(calls.slice(0, -1).sort()).toEqual(
 			["/tmp", "/tmp/my chroot", "/var/cache/apt", "/var/log/data", "/var/tmp/loop"].map((point) => `-l ${point}`),
 		);
